@@ -1,0 +1,332 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/auth"
+	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/directory"
+	"github.com/scimbridge/scimbridge/internal/scim"
+	"github.com/scimbridge/scimbridge/internal/scim/schema"
+	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/telemetry"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
+)
+
+// bridge is a whole server, wired and not yet running: what `serve` and `demo` run.
+type bridge struct {
+	cfg     *config.Config
+	store   *sqlite.Store
+	log     *slog.Logger
+	tenants []*tenant // by name
+	scim    http.Handler
+	admin   http.Handler
+
+	public, private net.Listener // of listen and admin_listen
+}
+
+type tenant struct {
+	*config.Tenant
+	dir *directory.Directory
+}
+
+// wiring is what differs between `serve` and `demo`.
+type wiring struct {
+	log *slog.Logger
+	// wisdom says how a tenant reaches WisdomAI.
+	wisdom func(context.Context, *config.Tenant) (wisdom.Options, error)
+	// onCall and onLook, if set, are told too, beside the metrics.
+	onCall func(wisdom.Call)
+	onLook func(store.Look)
+}
+
+// openStore opens the configured store.
+func openStore(ctx context.Context, cfg *config.Config) (*sqlite.Store, error) {
+	return sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, Now: time.Now})
+}
+
+// newBridge opens the store, binds the listeners and wires the tenants. close undoes it.
+func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, err error) {
+	b = &bridge{cfg: cfg, log: w.log}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, b.close())
+		}
+	}()
+	if b.store, err = openStore(ctx, cfg); err != nil {
+		return b, err
+	}
+	if b.public, err = listen(cfg.Listen, false, ""); err != nil {
+		return b, err
+	}
+	if b.private, err = listen(cfg.AdminListen, false, ""); err != nil {
+		return b, err
+	}
+	metrics := telemetry.NewMetrics(programVersion())
+	mounts := map[string]http.Handler{}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
+		t := cfg.Tenants[name]
+		dir, handler, err := b.newTenant(ctx, t, w, metrics)
+		if err != nil {
+			return b, fmt.Errorf("tenant %s: %w", name, err)
+		}
+		b.tenants = append(b.tenants, &tenant{Tenant: t, dir: dir})
+		mounts[t.BasePath()] = handler
+	}
+	b.scim = scim.Mounts(mounts)
+	metrics.WatchBacklog(b.backlog)
+	b.admin = telemetry.AdminHandler(telemetry.AdminOptions{
+		Checks:  []telemetry.Check{{Name: "store", Run: b.store.Ping}},
+		Health:  b.health,
+		Metrics: metrics.Handler(),
+		Log:     w.log,
+	})
+	return b, nil
+}
+
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, http.Handler, error) {
+	log := w.log.With("tenant", t.Name)
+	wo, err := w.wisdom(ctx, t)
+	if err != nil {
+		return nil, nil, err
+	}
+	wo.Log = log
+	wo.Deadline = t.Delivery.Deadline
+	wo.OnCall = func(c wisdom.Call) {
+		m.WisdomCall(t.Name, c.Op, outcome(c.Err), c.Duration)
+		if w.onCall != nil {
+			w.onCall(c)
+		}
+	}
+	client, err := wisdom.New(wo)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := directory.New(ctx, directory.Options{
+		Tenant: t.Name, Workspace: workspaceKey(wo), Store: b.store, WisdomAI: client, Rules: t.Rules,
+		Policy:   policyOf(t),
+		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
+		Brake:    directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+		Log:      log,
+		OnLook: func(l store.Look) {
+			m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
+			if w.onLook != nil {
+				w.onLook(l)
+			}
+		},
+		OnDelivery: func(_ string, err error) { m.Delivery(t.Name, outcome(err)) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	authenticator := auth.NewAuthenticator(auth.Options{Store: b.store, Tenant: t.Name, Log: log})
+	base := ""
+	if b.cfg.PublicURL != "" {
+		base = b.cfg.PublicURL + t.BasePath()
+	}
+	handler, err := scim.New(scim.Options{
+		Directory: scim.Over(dir),
+		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
+			name, err := authenticator.Authenticate(ctx, r)
+			var refused *auth.Error
+			if errors.As(err, &refused) {
+				m.AuthFailure(t.Name, refused.Reason)
+			}
+			return directory.Caller{Token: name}, err
+		},
+		DiscoveryNeedsAuth: t.Auth.Discovery,
+		Mount:              t.BasePath(),
+		BaseURL:            base,
+		Extension:          declared(t.Extension),
+		Strict:             t.SCIM.Strict,
+		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
+		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
+			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
+		Log:       log,
+		OnRequest: func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
+	})
+	return dir, handler, err
+}
+
+// workspaceKey names the workspace that a tenant's rows belong to (V-32).
+func workspaceKey(o wisdom.Options) string {
+	host := o.URL
+	if u, err := url.Parse(o.URL); err == nil {
+		host = strings.ToLower(u.Host)
+	}
+	return host + "/" + o.Workspace
+}
+
+// outcome is an error's kind as metrics count it.
+func outcome(err error) string {
+	var e *wisdom.Error
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &e):
+		return string(e.Kind)
+	default:
+		return string(wisdom.Transient)
+	}
+}
+
+func policyOf(t *config.Tenant) directory.Policy {
+	p := t.Policy
+	return directory.Policy{
+		OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
+		OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
+		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
+	}
+}
+
+func declared(extension []config.Extension) []schema.Declared {
+	out := make([]schema.Declared, len(extension))
+	for i, e := range extension {
+		out[i] = schema.Declared{Name: e.Name, Type: schema.Type(cmp.Or(e.Type, "string")), MultiValued: e.MultiValued}
+	}
+	return out
+}
+
+// scimURL is where the default tenant, else the first, is reached.
+func (b *bridge) scimURL() string {
+	base := b.cfg.PublicURL
+	if base == "" {
+		base = "http://" + b.public.Addr().String()
+	}
+	for _, t := range b.tenants {
+		if t.Name == config.DefaultTenant {
+			return base + t.BasePath()
+		}
+	}
+	return base + b.tenants[0].BasePath()
+}
+
+func (b *bridge) adminURL() string { return "http://" + b.private.Addr().String() }
+
+// run serves until ctx is done. Requests end before the directories do, so that what a
+// request started is waited for.
+func (b *bridge) run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var workers sync.WaitGroup
+	failed := make(chan error, len(b.tenants)+2)
+	for _, t := range b.tenants {
+		workers.Go(func() {
+			if err := t.dir.Run(work); err != nil {
+				failed <- fmt.Errorf("tenant %s: %w", t.Name, err)
+			}
+		})
+	}
+	serving, stopServing := context.WithCancel(ctx)
+	defer stopServing()
+	var servers sync.WaitGroup
+	for _, s := range []struct {
+		l net.Listener
+		h http.Handler
+	}{{b.public, b.scim}, {b.private, b.admin}} {
+		servers.Go(func() {
+			if err := serveHTTP(serving, s.l, s.h, b.log); err != nil {
+				failed <- err
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	stopServing()
+	servers.Wait()
+	stopWork()
+	workers.Wait()
+	return err
+}
+
+// close releases what newBridge took. Listeners that served are closed already.
+func (b *bridge) close() error {
+	for _, l := range []net.Listener{b.public, b.private} {
+		if l != nil {
+			l.Close()
+		}
+	}
+	if b.store == nil {
+		return nil
+	}
+	return b.store.Close()
+}
+
+// backlog is what metrics show of what was accepted and not settled.
+func (b *bridge) backlog() ([]telemetry.Backlog, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var out []telemetry.Backlog
+	for _, t := range b.tenants {
+		h, err := t.dir.Health(ctx)
+		if err != nil {
+			return nil, err
+		}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		if !h.OldestPending.IsZero() {
+			row.OldestAge = time.Since(h.OldestPending)
+		}
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// tokenWarning is how long before a token's end /healthz, `check` and the log say so.
+const tokenWarning = 14 * 24 * time.Hour
+
+// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
+func (b *bridge) health(ctx context.Context) any {
+	out := struct {
+		Status   string                      `json:"status"` // ok or degraded
+		Version  string                      `json:"version"`
+		Problems []string                    `json:"problems"`
+		Tenants  map[string]directory.Health `json:"tenants"`
+	}{Status: "ok", Version: programVersion(), Problems: []string{}, Tenants: map[string]directory.Health{}}
+	problem := func(format string, args ...any) {
+		out.Status = "degraded"
+		out.Problems = append(out.Problems, fmt.Sprintf(format, args...))
+	}
+	for _, t := range b.tenants {
+		h, err := t.dir.Health(ctx)
+		if err != nil {
+			problem("tenant %s: the store cannot be read: %v", t.Name, err)
+			continue
+		}
+		out.Tenants[t.Name] = h
+		if !h.Reachable {
+			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
+		}
+		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
+			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))
+		}
+		if h.Failed > 0 {
+			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
+		}
+		if h.Holds > 0 {
+			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)
+		}
+		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
+			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))
+		}
+	}
+	return out
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/scimbridge/scimbridge/internal/auth"
+	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/telemetry"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
+)
+
+func newServe() *cobra.Command {
+	var path, readyFile string
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the bridge",
+		Long: `serve answers SCIM on ` + "`listen`" + ` and health and metrics on ` + "`admin_listen`" + `. It starts and takes writes
+whether or not WisdomAI can be reached: what was accepted is delivered when it can.`,
+		Args: noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(c, path)
+			if err != nil {
+				return err
+			}
+			log := telemetry.NewLogger(c.ErrOrStderr(), telemetry.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Redact: cfg.Log.Redact})
+			return serve(c.Context(), cfg, log, readyFile)
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&readyFile, "ready-file", "", "file to write, as JSON, when it listens")
+	return c
+}
+
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile string) error {
+	release, err := sqlite.Lock(cfg.Store.Path) // one server a file
+	if err != nil {
+		return err
+	}
+	defer release()
+	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions})
+	if err != nil {
+		return err
+	}
+	remove, err := ready{SCIM: b.scimURL(), Admin: b.adminURL()}.write(readyFile)
+	if err != nil {
+		b.close()
+		return fmt.Errorf("ready file: %w", err)
+	}
+	defer remove()
+	log.Info("scimbridge serves", "version", programVersion(), "scim", b.scimURL(), "admin", b.adminURL(), "store", cfg.Store.String())
+	for _, t := range b.tenants {
+		if tokens, err := auth.List(ctx, b.store, t.Name); err == nil && len(tokens) == 0 {
+			log.Warn("nobody can call yet: the tenant has no token", "tenant", t.Name, "create one with", "scimbridge token create --tenant "+t.Name+" --name okta")
+		}
+		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
+			log.Warn("the WisdomAI token ends soon", "tenant", t.Name, "ends", end.Format(time.DateOnly))
+		}
+	}
+	err = b.run(ctx)
+	log.Info("scimbridge stops; what is pending is delivered by the next start")
+	if cerr := b.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// wisdomOptions is how a configured tenant reaches WisdomAI.
+func wisdomOptions(ctx context.Context, t *config.Tenant) (wisdom.Options, error) {
+	token, err := t.Wisdom.Token.Resolve(ctx)
+	if err != nil {
+		return wisdom.Options{}, fmt.Errorf("wisdom.token: %w", err)
+	}
+	return wisdom.Options{URL: t.Wisdom.URL, Workspace: t.Wisdom.Workspace, Token: token, Exchange: t.Wisdom.Exchange}, nil
+}

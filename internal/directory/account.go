@@ -1,0 +1,285 @@
+package directory
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
+)
+
+// account is an account row with its JSON columns decoded: desired beside actual.
+type account struct {
+	*store.Account
+	actual  actual
+	owned   owned
+	desired desired
+	memory  memory
+}
+
+// actual is what somebody has at WisdomAI.
+type actual struct {
+	Roles    grants            `json:"roles,omitempty"`
+	Database map[string]string `json:"database,omitempty"` // attributes set through the API
+	JWT      map[string]string `json:"jwt,omitempty"`      // single sign-on claims: never ours to write
+}
+
+// owned is every unit and key that desired has ever asked for and that a settled look
+// has not yet shown gone: ours to take away again (V-11).
+type owned struct {
+	Roles grants   `json:"roles,omitempty"`
+	Keys  []string `json:"keys,omitempty"` // sorted
+}
+
+func (o owned) hasKey(key string) bool {
+	_, ok := slices.BinarySearch(o.Keys, key)
+	return ok
+}
+
+// presence is what an account should be.
+type presence string
+
+const (
+	present   presence = "present"
+	suspended presence = "suspended" // there, without any role
+	absent    presence = "absent"    // deleted
+)
+
+// desired is what the IdP wants of an account, as the mapping and the policies made it.
+type desired struct {
+	State      presence          `json:"state,omitempty"` // "": nobody's, nothing is wanted
+	Roles      grants            `json:"roles,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	// Problem is why the mapping could not give everything (V-42): the account shows as failed.
+	Problem string `json:"problem,omitempty"`
+}
+
+func (w desired) equal(o desired) bool {
+	return w.State == o.State && w.Problem == o.Problem && slices.Equal(w.Roles, o.Roles) && maps.Equal(w.Attributes, o.Attributes)
+}
+
+// memory is what must not be forgotten between calls and looks.
+type memory struct {
+	// SetAside is what a suspension took and a reactivation gives back (V-22).
+	SetAside *setAside `json:"set_aside,omitempty"`
+	// Swallowed are scopes given by hand that a role everywhere swallowed (V-39).
+	Swallowed grants `json:"swallowed,omitempty"`
+	// GiveBack is to be there although neither desired nor (any more) seen: what a
+	// suspension set aside, a rename carried over (V-22), or a look showed while
+	// our own call was on its way (V-25).
+	GiveBack *giveBack `json:"give_back,omitempty"`
+	// Purge drops what was given by hand: the account was a former user's (V-10).
+	Purge bool `json:"purge,omitempty"`
+	// Basis is the actual state that the last call was computed from (V-25).
+	Basis *actual `json:"basis,omitempty"`
+	// Unanswered is what calls without an answer may have done (V-16).
+	Unanswered *unanswered `json:"unanswered,omitempty"`
+	// Lost are units that were confirmed and that somebody else took away: reported,
+	// not given again until the next SCIM write about this person (V-30).
+	Lost grants `json:"lost,omitempty"`
+	// LostPerson: he was confirmed present and somebody else deleted him (V-30).
+	LostPerson bool `json:"lost_person,omitempty"`
+	// GoneID is the WisdomAI id of who was there before the address became empty: the
+	// same id seen again is a delete that had no effect, another is another person (V-09).
+	GoneID string `json:"gone_id,omitempty"`
+	// LookAfter asks for a look that began at or after it before the next call.
+	LookAfter time.Time `json:"look_after,omitzero"`
+}
+
+type setAside struct {
+	Roles      grants            `json:"roles,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+	At         time.Time         `json:"at"`
+}
+
+type giveBack struct {
+	Roles      grants            `json:"roles,omitempty"`
+	Attributes map[string]string `json:"attributes,omitempty"`
+}
+
+type unanswered struct {
+	Roles      grants `json:"roles,omitempty"`      // units that may be there
+	Attributes bool   `json:"attributes,omitempty"` // the attributes may be other than actual says
+	Present    bool   `json:"present,omitempty"`    // he may have been created
+	Deleted    bool   `json:"deleted,omitempty"`    // he may have been deleted
+}
+
+func decodeAccount(row *store.Account) (*account, error) {
+	a := &account{Account: row}
+	for _, c := range []struct {
+		column string
+		data   []byte
+		into   any
+	}{
+		{"actual", row.Actual, &a.actual}, {"owned", row.Owned, &a.owned},
+		{"desired", row.Desired, &a.desired}, {"memory", row.Memory, &a.memory},
+	} {
+		if len(c.data) == 0 {
+			continue
+		}
+		if err := json.Unmarshal(c.data, c.into); err != nil {
+			return nil, fmt.Errorf("account %d: column %s: %w", row.ID, c.column, err)
+		}
+	}
+	return a, nil
+}
+
+// put encodes the account and writes it.
+func (a *account) put(tx store.Tx) error {
+	for _, c := range []struct {
+		from any
+		into *[]byte
+	}{
+		{a.actual, &a.Actual}, {a.owned, &a.Owned}, {a.desired, &a.Desired}, {a.memory, &a.Memory},
+	} {
+		data, err := json.Marshal(c.from)
+		if err != nil {
+			return err
+		}
+		*c.into = data
+	}
+	return tx.PutAccount(a.Account)
+}
+
+func loadAccount(tx store.Tx, id int64) (*account, error) {
+	row, err := tx.Account(id)
+	if err != nil {
+		return nil, err
+	}
+	return decodeAccount(row)
+}
+
+// want makes desired what is wanted of the account. It owns what is asked for (V-11)
+// and makes the account due; it reports whether anything changed.
+func (a *account) want(w desired, now time.Time) bool {
+	a.memory.Lost, a.memory.LostPerson = nil, false // a SCIM write about this person (V-30)
+	if a.desired.equal(w) && a.Version > 0 {
+		return false
+	}
+	a.desired = w
+	a.Version++
+	a.owned.Roles = a.owned.Roles.union(w.Roles)
+	keys := append(slices.Clone(a.owned.Keys), slices.Collect(maps.Keys(w.Attributes))...)
+	slices.Sort(keys)
+	a.owned.Keys = slices.Compact(keys)
+	a.due(now)
+	a.Attempts = 0
+	return true
+}
+
+// due makes the account something to work on now.
+func (a *account) due(now time.Time) {
+	a.Due = now
+	if a.Pending.IsZero() {
+		a.Pending = now
+	}
+}
+
+// manual are the units given by hand: there, and never asked for. Nothing counts as given by
+// hand on an account that was taken over from a former user (V-10).
+func (a *account) manual() grants {
+	if a.memory.Purge {
+		return nil
+	}
+	return a.actual.Roles.minus(a.owned.Roles)
+}
+
+// foreign are the DATABASE attributes that are there and not ours (V-21).
+func (a *account) foreign() map[string]string {
+	out := map[string]string{}
+	if a.memory.Purge {
+		return out
+	}
+	for k, v := range a.actual.Database {
+		if _, asked := a.desired.Attributes[k]; !asked && !a.owned.hasKey(k) {
+			out[k] = v
+		}
+	}
+	return out
+}
+
+// giveBackAlso adds to what is to be given back.
+func (a *account) giveBackAlso(roles grants, attributes map[string]string) {
+	if len(roles) == 0 && len(attributes) == 0 {
+		return
+	}
+	gb := a.memory.GiveBack
+	if gb == nil {
+		gb = &giveBack{}
+		a.memory.GiveBack = gb
+	}
+	gb.Roles = gb.Roles.union(roles)
+	if len(attributes) > 0 {
+		if gb.Attributes == nil {
+			gb.Attributes = map[string]string{}
+		}
+		maps.Copy(gb.Attributes, attributes)
+	}
+}
+
+// setAsideAlso adds to what a suspension took.
+func (a *account) setAsideAlso(roles grants, attributes map[string]string, now time.Time) {
+	if len(roles) == 0 && len(attributes) == 0 {
+		return
+	}
+	sa := a.memory.SetAside
+	if sa == nil {
+		sa = &setAside{}
+		a.memory.SetAside = sa
+	}
+	sa.Roles = sa.Roles.union(roles)
+	if len(attributes) > 0 {
+		if sa.Attributes == nil {
+			sa.Attributes = map[string]string{}
+		}
+		maps.Copy(sa.Attributes, attributes)
+	}
+	sa.At = now
+}
+
+// actualOf is what a listing row shows.
+func actualOf(row *wisdom.User) actual {
+	a := actual{Roles: grantsOf(row.Roles)}
+	for _, attr := range row.Attributes {
+		m := &a.Database
+		if attr.Source == wisdom.JWT {
+			m = &a.JWT
+		}
+		if *m == nil {
+			*m = map[string]string{}
+		}
+		(*m)[attr.Key] = attr.Value
+	}
+	return a
+}
+
+// rowHash is the same for listing rows that say the same, whatever their order. It is
+// kept in the store, so it must never change without a migration. Never 0.
+func rowHash(row *wisdom.User) int64 {
+	h := fnv.New64a()
+	field := func(parts ...string) {
+		for _, s := range parts {
+			h.Write([]byte(s))
+			h.Write([]byte{0})
+		}
+	}
+	field(row.ID, row.Email, row.Name, row.Created)
+	for _, g := range grantsOf(row.Roles) {
+		field("r", g.Role, g.Scope)
+	}
+	attributes := slices.Clone(row.Attributes)
+	slices.SortFunc(attributes, func(a, b wisdom.Attribute) int {
+		return slices.Compare([]string{a.Key, string(a.Source), a.Value}, []string{b.Key, string(b.Source), b.Value})
+	})
+	for _, a := range attributes {
+		field("a", a.Key, string(a.Source), a.Value)
+	}
+	if sum := int64(h.Sum64()); sum != 0 {
+		return sum
+	}
+	return 1
+}

@@ -1,0 +1,236 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+// CreateGroup creates a group. Errors: Conflict (unique names), Invalid (unknown member), Unavailable.
+// The answer carries Members.
+func (d *Directory) CreateGroup(ctx context.Context, by Caller, draft GroupDraft) (Group, error) {
+	var id string
+	err := d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+		now := tx.Now()
+		id = uuid.NewString()
+		w.group = &store.Group{Tenant: d.o.Tenant, ID: id, DisplayName: draft.DisplayName, DisplayNameKey: FoldName(draft.DisplayName),
+			ExternalID: draft.ExternalID, Version: 1, Created: now, Modified: now}
+		if err := d.checkGroupName(tx, w.group); err != nil {
+			return err
+		}
+		if err := tx.PutGroup(w.group); err != nil {
+			return err
+		}
+		if err := w.add(draft.Members); err != nil {
+			return err
+		}
+		d.event(tx, by, "group.create", id, "", map[string]any{"displayName": draft.DisplayName, "externalId": draft.ExternalID, "added": w.added})
+		return nil
+	})
+	if err != nil {
+		return Group{}, err
+	}
+	return d.Group(ctx, id, true)
+}
+
+// Group reads one group. Errors: NotFound.
+func (d *Directory) Group(ctx context.Context, id string, withMembers bool) (Group, error) {
+	d.looker.noteTraffic()
+	var group Group
+	err := d.store.View(ctx, func(tx store.Tx) error {
+		g, err := d.findGroup(tx, id)
+		if err != nil {
+			return err
+		}
+		group, err = d.showGroup(tx, g, withMembers)
+		return err
+	})
+	return group, err
+}
+
+func (d *Directory) findGroup(tx store.Tx, id string) (*store.Group, error) {
+	g, err := tx.Group(d.o.Tenant, id)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, d.unknown(tx, "group", id)
+	}
+	return g, err
+}
+
+func (d *Directory) showGroup(tx store.Tx, g *store.Group, withMembers bool) (Group, error) {
+	group := Group{ID: g.ID, DisplayName: g.DisplayName, ExternalID: g.ExternalID, Version: g.Version, Created: g.Created, Modified: g.Modified}
+	if !withMembers {
+		return group, nil
+	}
+	group.Members = []Member{}
+	for m, err := range tx.Members(d.o.Tenant, g.ID) {
+		if err != nil {
+			return Group{}, err
+		}
+		group.Members = append(group.Members, Member{ID: m.ID, Type: m.Type, Display: m.Display})
+	}
+	return group, nil
+}
+
+// Groups answers a query.
+func (d *Directory) Groups(ctx context.Context, q GroupQuery) (total int, page []Group, err error) {
+	d.looker.noteTraffic()
+	err = d.store.View(ctx, func(tx store.Tx) error {
+		total, page = 0, nil
+		sq := store.Query{Where: q.Where}
+		if q.Match == nil {
+			if total, err = tx.CountGroups(d.o.Tenant, q.Where); err != nil || q.Limit == 0 || q.Offset >= total {
+				return err
+			}
+			sq.Offset, sq.Limit = q.Offset, max(q.Limit, 0)
+		}
+		matched := 0
+		for g, err := range tx.Groups(d.o.Tenant, sq) {
+			if err != nil {
+				return err
+			}
+			group, err := d.showGroup(tx, g, q.WithMembers)
+			if err != nil {
+				return err
+			}
+			if q.Match != nil {
+				if !q.Match(&group) {
+					continue
+				}
+				matched++
+				total = matched
+				if matched <= q.Offset || (q.Limit >= 0 && len(page) >= q.Limit) {
+					continue
+				}
+			}
+			page = append(page, group)
+		}
+		return nil
+	})
+	return total, page, err
+}
+
+// ReplaceGroup is PUT: name, externalId and the whole list of members. The answer carries Members.
+func (d *Directory) ReplaceGroup(ctx context.Context, by Caller, id string, pre Precondition, draft GroupDraft) (Group, error) {
+	members := draft.Members
+	if members == nil {
+		members = []MemberRef{}
+	}
+	changes := []GroupChange{{SetDisplayName: &draft.DisplayName}, {SetExternalID: &draft.ExternalID}, {ReplaceMembers: &members}}
+	if _, err := d.UpdateGroup(ctx, by, id, pre, changes); err != nil {
+		return Group{}, err
+	}
+	return d.Group(ctx, id, true)
+}
+
+// UpdateGroup is PATCH: changes in order, all or none. The answer has no Members. What changes nothing leaves the version.
+func (d *Directory) UpdateGroup(ctx context.Context, by Caller, id string, pre Precondition, changes []GroupChange) (Group, error) {
+	var group Group
+	err := d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+		g, err := d.findGroup(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := pre.check(g.Version); err != nil {
+			return err
+		}
+		before := *g
+		w.group = g
+		for _, c := range changes {
+			if err := w.apply(c); err != nil {
+				return err
+			}
+		}
+		renamed := g.DisplayName != before.DisplayName
+		if renamed {
+			if err := d.checkGroupName(tx, g); err != nil {
+				return err
+			}
+			if err := w.renamed(&before); err != nil {
+				return err
+			}
+		} else if g.ExternalID != before.ExternalID {
+			if err := w.renamed(&before); err != nil {
+				return err
+			}
+		}
+		w.compact()
+		if renamed || g.ExternalID != before.ExternalID || len(w.added)+len(w.removed) > 0 {
+			g.Version++
+			g.Modified = tx.Now()
+			if err := tx.PutGroup(g); err != nil {
+				return err
+			}
+			d.event(tx, by, "group.update", g.ID, "", map[string]any{
+				"before": map[string]string{"displayName": before.DisplayName, "externalId": before.ExternalID},
+				"after":  map[string]string{"displayName": g.DisplayName, "externalId": g.ExternalID}, "added": w.added, "removed": w.removed})
+		}
+		group, err = d.showGroup(tx, g, false)
+		return err
+	})
+	return group, err
+}
+
+// DeleteGroup deletes a group; its members lose what it granted. Errors: NotFound, PreconditionFailed.
+func (d *Directory) DeleteGroup(ctx context.Context, by Caller, id string, pre Precondition) error {
+	return d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+		g, err := d.findGroup(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := pre.check(g.Version); err != nil {
+			return err
+		}
+		w.group = g
+		if err := w.apply(GroupChange{ReplaceMembers: &[]MemberRef{}}); err != nil {
+			return err
+		}
+		w.compact()
+		d.event(tx, by, "group.delete", g.ID, "", map[string]any{"displayName": g.DisplayName, "externalId": g.ExternalID, "removed": w.removed})
+		return tx.DeleteGroup(d.o.Tenant, g.ID, tx.Now())
+	})
+}
+
+// checkGroupName refuses a displayName that another group has: group names grant roles.
+func (d *Directory) checkGroupName(tx store.Tx, g *store.Group) error {
+	if d.o.Groups.NotUnique {
+		return nil
+	}
+	others, err := tx.GroupsByName(d.o.Tenant, g.DisplayNameKey)
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.ID != g.ID {
+			return &Error{Kind: Conflict, Attribute: "displayName", Detail: fmt.Sprintf("%q is already the name of group %s", g.DisplayName, o.ID)}
+		}
+	}
+	return nil
+}
+
+// writeGroup runs a group's write in one transaction, works out what it means for the
+// people concerned, and delivers.
+func (d *Directory) writeGroup(ctx context.Context, fn func(store.Tx, *groupWrite) error) error {
+	d.looker.noteTraffic()
+	var touched []int64
+	err := d.withUnknown(ctx, func() error {
+		return d.store.Update(ctx, func(tx store.Tx) error {
+			w := &groupWrite{d: d, tx: tx, affected: map[string]bool{}}
+			if err := fn(tx, w); err != nil {
+				return err
+			}
+			var err error
+			touched, err = w.finish()
+			return err
+		})
+	})
+	if err != nil {
+		return translate(err)
+	}
+	d.deliverNow(ctx, slices.Compact(touched))
+	return nil
+}

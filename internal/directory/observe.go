@@ -1,0 +1,202 @@
+package directory
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
+)
+
+// finding is what a look said about an account that is worth an event.
+type finding struct {
+	kind   string // "drift.lost", "drift.extra", "drift.changed", "drift.deleted", "evidence", "missing"
+	roles  grants
+	keys   []string
+	detail string
+}
+
+// overlaps reports whether a delivery overlapped the look or came after it began: then the
+// look's row does not replace the actual state (V-25).
+func (a *account) overlaps(look *store.Look) bool {
+	return a.CallOpen || a.CallLook >= look.Number
+}
+
+// observe takes in what a believed look showed of the account: its row, or nil for
+// nobody with this address. It changes a in memory only; the caller plans and puts.
+func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []finding {
+	if row == nil {
+		return o.observeAbsence(a, look)
+	}
+	now := actualOf(row)
+	if a.overlaps(look) {
+		return a.observeOverlapping(now, row, look.Begun)
+	}
+	var found []finding
+	settledBefore := a.desired.State != "" && a.Delivered == a.Version && a.Confirmed == a.Delivered && a.Uncertain.IsZero()
+	if a.Present && settledBefore {
+		found = a.drift(now)
+	}
+	a.Present, a.WisdomID, a.Email, a.Name, a.Created = true, row.ID, row.Email, row.Name, row.Created
+	a.actual = now
+	a.RowHash, a.ActualLook = rowHash(row), look.Number
+	a.MissingLook, a.MissingSince = 0, time.Time{}
+	a.memory.LostPerson = false
+	a.settleMemory(look)
+	return found
+}
+
+// drift compares what a look shows with what was confirmed. Access of ours that
+// somebody else took away is remembered as lost, so that it is not given again (V-30).
+func (a *account) drift(now actual) []finding {
+	var found []finding
+	if a.desired.State == present {
+		lost := a.desired.Roles.filter(a.actual.Roles.covers).filter(func(u grant) bool { return !now.Roles.covers(u) })
+		if len(lost) > 0 {
+			found = append(found, finding{kind: "drift.lost", roles: lost, detail: "taken away by somebody else; not given again until the next write about this person"})
+		}
+		a.memory.Lost = a.memory.Lost.union(lost).filter(func(u grant) bool { return !now.Roles.covers(u) })
+	}
+	var changed []string
+	for k, v := range a.desired.Attributes {
+		if now.Database[k] != v {
+			changed = append(changed, k)
+		}
+	}
+	if len(changed) > 0 {
+		slices.Sort(changed)
+		found = append(found, finding{kind: "drift.changed", keys: changed, detail: "changed by somebody else; repaired"})
+	}
+	if extra := now.Roles.minus(a.desired.Roles); a.desired.State == suspended && len(extra) > 0 {
+		found = append(found, finding{kind: "drift.extra", roles: extra, detail: "given to somebody suspended; set aside and taken"})
+	}
+	return found
+}
+
+// observeOverlapping keeps what the row says that our own call may have hidden: items
+// that are neither owned nor in the basis are an administrator's, and given back (V-25).
+func (a *account) observeOverlapping(now actual, row *wisdom.User, at time.Time) []finding {
+	if a.Present && a.WisdomID == "" {
+		a.WisdomID, a.Name, a.Created = row.ID, row.Name, row.Created
+	}
+	var basis actual
+	if a.memory.Basis != nil {
+		basis = *a.memory.Basis
+	}
+	known := a.owned.Roles.union(basis.Roles, a.memory.Swallowed)
+	if gb := a.memory.GiveBack; gb != nil {
+		known = known.union(gb.Roles)
+	}
+	if sa := a.memory.SetAside; sa != nil {
+		known = known.union(sa.Roles)
+	}
+	roles := now.Roles.minus(known)
+	attributes := map[string]string{}
+	for k, v := range now.Database {
+		if _, had := basis.Database[k]; !had && !a.owned.hasKey(k) {
+			attributes[k] = v
+		}
+	}
+	if a.desired.State == "" || a.memory.Purge || (len(roles) == 0 && len(attributes) == 0) {
+		return nil
+	}
+	if a.desired.State == present {
+		a.giveBackAlso(roles, attributes)
+	} else {
+		a.setAsideAlso(roles, nil, at)
+		a.giveBackAlso(nil, attributes)
+	}
+	return []finding{{kind: "evidence", roles: roles, keys: slices.Sorted(maps.Keys(attributes)), detail: "seen while our own call was on its way; kept and given back"}}
+}
+
+// observeAbsence takes in that a complete look lacks the address. Somebody seen
+// before is missing only when two of them, listing.max_age apart, lack him (V-27);
+// whose delete had an OK is absent already.
+func (o *Options) observeAbsence(a *account, look *store.Look) []finding {
+	if a.overlaps(look) || !a.Present {
+		return nil
+	}
+	if a.MissingLook == 0 {
+		a.MissingLook, a.MissingSince = look.Number, look.Begun
+		return nil
+	}
+	if look.Begun.Sub(a.MissingSince) < o.Listing.MaxAge {
+		return nil
+	}
+	f := finding{kind: "missing", detail: "two complete listings lack the person"}
+	if a.desired.State == present && a.Delivered == a.Version && a.Confirmed == a.Delivered {
+		a.memory.LostPerson = true
+		f.kind = "drift.deleted"
+		f.detail = "deleted by somebody else; not created again until the next write about this person"
+	}
+	a.gone()
+	a.settleMemory(look)
+	return []finding{f}
+}
+
+// gone forgets what was there: the address has nobody.
+func (a *account) gone() {
+	if a.WisdomID != "" {
+		a.memory.GoneID = a.WisdomID
+	}
+	a.Present, a.WisdomID, a.actual, a.RowHash = false, "", actual{}, 0
+	a.MissingLook, a.MissingSince = 0, time.Time{}
+	a.CreatedByBridge = false
+	a.memory.Swallowed = nil
+}
+
+// settleMemory drops from memory what the actual state now shows.
+func (a *account) settleMemory(look *store.Look) {
+	if gb := a.memory.GiveBack; gb != nil {
+		gb.Roles = gb.Roles.filter(func(u grant) bool { return !a.actual.Roles.covers(u) })
+		for k, v := range gb.Attributes {
+			if a.actual.Database[k] == v {
+				delete(gb.Attributes, k)
+			}
+		}
+		if len(gb.Roles) == 0 && len(gb.Attributes) == 0 {
+			a.memory.GiveBack = nil
+		}
+	}
+	a.memory.Swallowed = a.memory.Swallowed.minus(a.actual.Roles)
+	if !a.memory.LookAfter.After(look.Begun) {
+		a.memory.LookAfter = time.Time{}
+		if u := a.memory.Unanswered; u != nil {
+			// What the look shows is where the next call starts from; late effects
+			// are found by the settled look that the account still waits for.
+			u.Attributes, u.Present, u.Deleted = false, false, false
+		}
+	}
+}
+
+// settled reports whether the look settles the account: it began listing.settle after
+// the deadline of the account's last call, and no call overlapped it.
+func (o *Options) settled(a *account, look *store.Look) bool {
+	return !a.overlaps(look) && (a.CallDeadline.IsZero() || !look.Begun.Before(a.CallDeadline.Add(o.Listing.Settle)))
+}
+
+// confirm concludes from a settled look, after observe. If nothing differs, the version
+// is confirmed, certainty is back, and what is no longer desired and gone is no
+// longer owned (V-11); otherwise it is ours to repair (V-16). It reports which.
+func (o *Options) confirm(a *account, s sight) bool {
+	if a.MissingLook != 0 {
+		return false // a second look must say so first (V-27)
+	}
+	a.memory.Unanswered = nil
+	if st := o.plan(a, s); st.kind != stepNone {
+		a.due(s.now)
+		return false
+	}
+	a.owned.Roles = a.owned.Roles.filter(func(u grant) bool { return a.desired.Roles.has(u) || a.actual.Roles.has(u) })
+	a.owned.Keys = slices.DeleteFunc(a.owned.Keys, func(k string) bool {
+		_, wanted := a.desired.Attributes[k]
+		_, there := a.actual.Database[k]
+		return !wanted && !there
+	})
+	a.Confirmed = a.Delivered
+	a.Uncertain = time.Time{}
+	a.memory.Purge = false
+	a.memory.Basis = nil
+	return true
+}

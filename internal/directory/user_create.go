@@ -1,0 +1,275 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+// Creation is a user just created, adopted or replayed. The caller writes the answer
+// and then calls Done exactly once: V-05 hangs on it.
+type Creation struct {
+	User User
+	done func(written bool)
+}
+
+// Done tells whether the 201 was completely written while the request's context lived (V-05).
+func (c *Creation) Done(written bool) { c.done(written) }
+
+// creating is a create on which a request still works, or whose answer was written
+// and whose row does not say so yet.
+type creating struct {
+	told bool // somebody else was shown its id: it cannot be rolled back any more (V-04)
+}
+
+// CreateUser records a new user, adopts one that WisdomAI has (V-07) or replays a
+// create whose answer was lost (V-05), delivers within the request's budget, and
+// returns him. Errors: Invalid, Conflict, Unavailable.
+func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*Creation, error) {
+	d.looker.noteTraffic()
+	var u *store.User
+	var touched []int64
+	var kind string
+	err := d.store.Update(ctx, func(tx store.Tx) error {
+		d.release(u) // fn may run again
+		var err error
+		u, touched, kind, err = d.create(tx, by, doc)
+		return err
+	})
+	if err != nil {
+		d.release(u)
+		return nil, translate(err)
+	}
+	outcomes := d.deliverNow(ctx, touched)
+	if kind == "user.create" && u.Account != 0 && outcomes[u.Account].state == refused {
+		if refusal := d.rollBack(ctx, by, u.ID, outcomes[u.Account].err); refusal != nil {
+			d.release(u)
+			return nil, refusal
+		}
+	}
+	user, err := d.read(ctx, u.ID)
+	if err != nil {
+		d.release(u)
+		return nil, err
+	}
+	return &Creation{User: user, done: func(written bool) { d.created(u, written) }}, nil
+}
+
+// create is CreateUser's transaction. It returns the user, the accounts to deliver and
+// what it was: user.create, user.adopt or user.replay.
+func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User, touched []int64, kind string, err error) {
+	now := tx.Now()
+	name, _ := doc["userName"].(string)
+	external, _ := doc["externalId"].(string)
+	active, _ := doc["active"].(bool)
+
+	existing, err := tx.UserByName(d.o.Tenant, FoldName(name))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return nil, nil, "", err
+	}
+	if existing != nil && existing.Managed {
+		if existing.Answered || existing.ExternalID != external || !d.hold(existing.ID) {
+			return nil, nil, "", &Error{Kind: Conflict, Attribute: "userName", Detail: fmt.Sprintf("%q is already in use by user %s", name, existing.ID)}
+		}
+		// A replay (V-05): the body, where it differs, is applied as a PUT.
+		_, touched, err = d.change(tx, by, existing, doc, "user.replay")
+		return existing, touched, "user.replay", err
+	}
+
+	// Who is there already is found by his address, under whatever name he is shown.
+	id, kind := uuid.NewString(), "user.create"
+	res, err := d.resolve(tx, id, doc)
+	if err != nil {
+		return nil, nil, "", err
+	}
+	var shown *store.User
+	if deliverable(res) {
+		if shown, err = d.shownAt(tx, res.EmailKey); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	if shown != nil {
+		id, kind = shown.ID, "user.adopt"
+		if res, err = d.resolve(tx, id, doc); err != nil { // he may be in groups
+			return nil, nil, "", err
+		}
+	}
+	if existing != nil && (shown == nil || existing.ID != shown.ID) {
+		// Shown under this name from another address: the name is the IdP's to give.
+		if err := tx.HideUser(d.o.Tenant, existing.ID); err != nil {
+			return nil, nil, "", err
+		}
+	}
+	u = &store.User{Tenant: d.o.Tenant, ID: id, Created: now}
+	if shown != nil {
+		u = shown
+	}
+	u.Managed, u.Answered, u.Modified = true, false, now
+	u.Version++
+	if err := d.writeDocument(u, doc); err != nil {
+		return nil, nil, "", err
+	}
+	if err := d.checkExternalID(tx, u); err != nil {
+		return nil, nil, "", err
+	}
+	if active {
+		if e := refusal(res); e != nil {
+			return nil, nil, "", e
+		}
+		touched, err = d.point(tx, u, res, true)
+	} else {
+		touched, err = d.suspend(tx, u, res)
+	}
+	if err != nil {
+		return nil, nil, "", err
+	}
+	if err := tx.PutUser(u); err != nil {
+		return nil, nil, "", err
+	}
+	d.hold(u.ID)
+	d.event(tx, by, kind, u.ID, u.UserName, map[string]any{"after": doc, "reasons": res.Reasons, "problems": res.Problems})
+	return u, touched, kind, nil
+}
+
+// shownAt is the unmanaged user who is shown at an address, nil if there is none.
+func (d *Directory) shownAt(tx store.Tx, emailKey string) (*store.User, error) {
+	row, err := tx.AccountByEmail(d.o.Workspace, emailKey)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	shown, err := tx.UserByAccount(row.ID)
+	if errors.Is(err, store.ErrNotFound) || (err == nil && shown.Managed) {
+		return nil, nil
+	}
+	return shown, err
+}
+
+func (d *Directory) checkExternalID(tx store.Tx, u *store.User) error {
+	if !d.o.Users.UniqueExternalID || u.ExternalID == "" {
+		return nil
+	}
+	where := &Condition{Field: store.FieldExternalID, Cmp: store.Eq, Value: u.ExternalID}
+	for other, err := range tx.Users(d.o.Tenant, store.Query{Where: where, Limit: 2}) {
+		if err != nil {
+			return err
+		}
+		if other.ID != u.ID {
+			return &Error{Kind: Conflict, Attribute: "externalId", Detail: fmt.Sprintf("%q is already in use by user %s", u.ExternalID, other.ID)}
+		}
+	}
+	return nil
+}
+
+// rollBack takes back a create that WisdomAI refused for good, if nothing of it can be
+// there, nobody else was told its id and nothing refers to it (V-04). It returns the
+// refusal to answer, or nil when the user stays, failed and visible.
+func (d *Directory) rollBack(ctx context.Context, by Caller, id string, why error) error {
+	var done bool
+	var address string
+	err := d.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		done = false
+		u, err := tx.User(d.o.Tenant, id)
+		if err != nil || u.Account == 0 {
+			return err
+		}
+		a, err := loadAccount(tx, u.Account)
+		if err != nil {
+			return err
+		}
+		groups, err := tx.GroupsOf(d.o.Tenant, id)
+		if err != nil {
+			return err
+		}
+		there := a.Present || a.CallOpen || !a.Uncertain.IsZero() || a.memory.Unanswered != nil || a.Delivered != 0
+		if there || len(groups) > 0 || d.told(id) {
+			return nil
+		}
+		u.Managed = false // so that nothing is left of him, not even a tombstone
+		if err := tx.PutUser(u); err != nil {
+			return err
+		}
+		if err := tx.HideUser(d.o.Tenant, id); err != nil {
+			return err
+		}
+		d.event(tx, by, "user.rolled_back", id, a.Email, map[string]any{"reason": why.Error()})
+		done, address = true, d.o.Rules.ShowAddress(a.Email)
+		return tx.DeleteAccount(a.ID)
+	})
+	if err != nil {
+		return translate(err)
+	}
+	if !done {
+		return nil
+	}
+	return &Error{Kind: Invalid, Attribute: "emails", Detail: fmt.Sprintf("WisdomAI refused %s for good, so nothing was created: %v", address, why)}
+}
+
+// hold marks a create as being answered; false if another request already does.
+func (d *Directory) hold(id string) bool {
+	d.creating.Lock()
+	defer d.creating.Unlock()
+	if d.creating.users[id] != nil {
+		return false
+	}
+	d.creating.users[id] = &creating{}
+	return true
+}
+
+func (d *Directory) release(u *store.User) {
+	if u == nil {
+		return
+	}
+	d.creating.Lock()
+	delete(d.creating.users, u.ID)
+	d.creating.Unlock()
+}
+
+func (d *Directory) told(id string) bool {
+	d.creating.Lock()
+	defer d.creating.Unlock()
+	c := d.creating.users[id]
+	return c != nil && c.told
+}
+
+// tell notes that these users were shown to somebody.
+func (d *Directory) tell(users ...*store.User) {
+	d.creating.Lock()
+	defer d.creating.Unlock()
+	if len(d.creating.users) == 0 {
+		return
+	}
+	for _, u := range users {
+		if c := d.creating.users[u.ID]; c != nil {
+			c.told = true
+		}
+	}
+}
+
+// created ends a create: this process knows at once whether it was answered, the row's flag follows.
+func (d *Directory) created(u *store.User, written bool) {
+	if !written {
+		d.release(u)
+		return
+	}
+	d.background.Go(func() {
+		defer d.release(u)
+		err := d.store.Update(context.Background(), func(tx store.Tx) error {
+			row, err := tx.User(d.o.Tenant, u.ID)
+			if err != nil || row.Answered {
+				return err
+			}
+			row.Answered = true
+			return tx.PutUser(row)
+		})
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			d.o.Log.Warn("that a create was answered could not be recorded; a repeated POST will be answered 201 once more", "user", u.ID, "error", err)
+		}
+	})
+}

@@ -1,0 +1,50 @@
+package scim
+
+import (
+	"github.com/gin-gonic/gin"
+	"github.com/scimbridge/scimbridge/internal/scim/body"
+	"github.com/scimbridge/scimbridge/internal/scim/patch"
+	"github.com/scimbridge/scimbridge/internal/scim/schema"
+)
+
+// readMessage reads a request's JSON object.
+func (s *Server) readMessage(c *gin.Context) (map[string]any, error) {
+	data, err := s.readBody(c)
+	if err != nil {
+		return nil, err
+	}
+	return body.Decode(data, body.Limits{Depth: s.limits.Depth})
+}
+
+// readResource reads a resource of type rt in canonical form (see schema.ResourceType.Check).
+func (s *Server) readResource(c *gin.Context, rt *schema.ResourceType) (map[string]any, error) {
+	doc, err := s.readMessage(c)
+	if err != nil {
+		return nil, err
+	}
+	s.dialect.Resource(rt, doc)
+	extensions := make([]string, len(rt.Extensions))
+	for i, ext := range rt.Extensions {
+		extensions[i] = ext.ID
+	}
+	if err := body.Schemas(doc, rt.Schema.ID, extensions...); err != nil {
+		return nil, err
+	}
+	checked, invalid := rt.Check(doc)
+	if invalid != nil {
+		return nil, invalid
+	}
+	return checked, nil
+}
+
+// readPatch reads a PATCH message for a resource of type rt.
+func (s *Server) readPatch(c *gin.Context, rt *schema.ResourceType) (*patch.Request, error) {
+	message, err := s.readMessage(c)
+	if err != nil {
+		return nil, err
+	}
+	s.dialect.Patch(rt, message)
+	options := s.dialect.Options()
+	options.MaxOperations, options.Paths = s.limits.Operations, s.filters
+	return patch.Decode(rt, message, options)
+}

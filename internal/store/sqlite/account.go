@@ -1,0 +1,178 @@
+package sqlite
+
+import (
+	"iter"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+var accounts = newTable("accounts", "id",
+	"workspace", "email_key", "email", "tenant", "user_id", "former",
+	"present", "wisdom_id", "name", "created", "actual", "row_hash", "actual_look", "missing_look", "missing_since",
+	"owned", "created_by_bridge", "desired", "version", "delivered", "confirmed", "memory",
+	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
+	"due", "taking", "pending", "attempts", "last_error", "failed")
+
+var selectAccount = "SELECT id, " + accounts.columns + " FROM accounts WHERE "
+
+// scanAccount reads the columns of selectAccount.
+func scanAccount(r *rows) *store.Account {
+	return &store.Account{
+		ID: r.int64(), Workspace: r.text(), EmailKey: r.text(), Email: r.text(), Tenant: r.text(), UserID: r.text(), Former: r.bool(),
+		Present: r.bool(), WisdomID: r.text(), Name: r.text(), Created: r.text(), Actual: r.bytes(), RowHash: r.int64(),
+		ActualLook: r.int64(), MissingLook: r.int64(), MissingSince: r.time(),
+		Owned: r.bytes(), CreatedByBridge: r.bool(),
+		Desired: r.bytes(), Version: r.int64(), Delivered: r.int64(), Confirmed: r.int64(), Memory: r.bytes(),
+		Uncertain: r.time(), CallOpen: r.bool(), CallLook: r.int64(), CallDeadline: r.time(),
+		LeaseHolder: r.text(), LeaseUntil: r.time(), LeaseFence: r.int64(),
+		Due: r.time(), Taking: r.bool(), Pending: r.time(), Attempts: r.int(), LastError: r.text(), Failed: r.int64(),
+	}
+}
+
+func (t *tx) Account(id int64) (*store.Account, error) {
+	return get(t, scanAccount, selectAccount+"id = ?", id)
+}
+
+func (t *tx) AccountByEmail(workspace, emailKey string) (*store.Account, error) {
+	return get(t, scanAccount, selectAccount+"workspace = ? AND email_key = ?", workspace, emailKey)
+}
+
+func (t *tx) PutAccount(a *store.Account) error {
+	row := []any{a.Workspace, a.EmailKey, a.Email, a.Tenant, a.UserID, a.Former,
+		a.Present, a.WisdomID, a.Name, a.Created, a.Actual, a.RowHash, a.ActualLook, a.MissingLook, a.MissingSince,
+		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
+		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
+		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed}
+	var err error
+	if a.ID == 0 {
+		var id int64
+		if id, err = t.insert(accounts, row); err == nil {
+			a.ID = id
+		}
+	} else {
+		var old []any
+		if _, old, err = accounts.find(t.conn, "id = ?", a.ID); err != nil {
+			return err
+		}
+		if old == nil {
+			return store.ErrNotFound
+		}
+		err = accounts.update(t.conn, a.ID, old, row)
+	}
+	if isUnique(err) {
+		holder, e := get(t, text, "SELECT CAST(id AS TEXT) FROM accounts WHERE workspace = ? AND email_key = ?", a.Workspace, a.EmailKey)
+		if e == nil {
+			return &store.Conflict{Field: "email", Holder: holder}
+		}
+	}
+	return err
+}
+
+func (t *tx) DeleteAccount(id int64) error {
+	return t.must("DELETE FROM accounts WHERE id = ?", id)
+}
+
+func (t *tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Account, error) {
+	a, err := t.Account(id)
+	if err != nil {
+		return nil, err
+	}
+	if a.LeaseHolder != "" && a.LeaseHolder != holder && a.LeaseUntil.After(t.Now()) {
+		return nil, store.ErrLeased
+	}
+	a.LeaseHolder, a.LeaseUntil = holder, timeOf(micros(until))
+	a.LeaseFence++
+	_, err = t.conn.exec("UPDATE accounts SET lease_holder = ?, lease_until = ?, lease_fence = ? WHERE id = ?",
+		a.LeaseHolder, a.LeaseUntil, a.LeaseFence, id)
+	return a, err
+}
+
+// dueAccounts are the due accounts of one kind. One query a kind, because within a
+// kind the index has them in the order in which they are due.
+const dueAccounts = `SELECT id, taking, due FROM accounts
+	WHERE workspace = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
+	ORDER BY due, id LIMIT ?`
+
+func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Due, error) {
+	scan := func(r *rows) store.Due { return store.Due{ID: r.int64(), Taking: r.bool(), Due: r.time()} }
+	var due []store.Due
+	for _, taking := range []bool{true, false} {
+		if len(due) >= limit {
+			break
+		}
+		more, err := all(t, scan, dueAccounts, workspace, taking, now, now, limit-len(due))
+		if err != nil {
+			return nil, err
+		}
+		due = append(due, more...)
+	}
+	return due, nil
+}
+
+const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
+
+func (t *tx) NextDue(workspace string, now time.Time) (time.Time, error) {
+	var first int64
+	for _, taking := range []bool{true, false} {
+		due, err := t.conn.number(nextDue, workspace, taking, now)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if due != 0 && (first == 0 || due < first) {
+			first = due
+		}
+	}
+	return timeOf(first), nil
+}
+
+// The conditions in brackets are those of the partial indexes, word for word.
+const (
+	abandonedAccounts   = "workspace = ? AND (call_open = 1 OR lease_holder <> '') AND lease_holder <> ? ORDER BY id"
+	unconfirmedAccounts = "workspace = ? AND (confirmed < delivered OR uncertain <> 0) ORDER BY id"
+	accountsOf          = "tenant = ? AND user_id = ? AND user_id <> '' ORDER BY id"
+)
+
+func (t *tx) AbandonedAccounts(workspace, holder string) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+abandonedAccounts, workspace, holder)
+}
+
+func (t *tx) UnconfirmedAccounts(workspace string) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+unconfirmedAccounts, workspace)
+}
+
+func (t *tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+accountsOf, tenant, userID)
+}
+
+const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
+
+func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
+	return each(t, func(r *rows) store.Known {
+		return store.Known{ID: r.int64(), EmailKey: r.text(), RowHash: r.int64(), Present: r.bool()}
+	}, knownAccounts, workspace)
+}
+
+// The counts of Backlog, each from an index of just those accounts.
+const (
+	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending) FROM accounts WHERE workspace = ? AND pending <> 0"
+	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND failed <> 0"
+	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND uncertain <> 0"
+)
+
+func (t *tx) Backlog(workspace string) (store.Backlog, error) {
+	var b store.Backlog
+	_, err := t.conn.one(backlogPending, []any{workspace}, func(r *rows) {
+		b.Pending, b.Taking, b.Oldest = r.int(), r.int(), r.time()
+	})
+	if err != nil {
+		return b, err
+	}
+	failed, err := t.conn.number(backlogFailed, workspace)
+	if err != nil {
+		return b, err
+	}
+	uncertain, err := t.conn.number(backlogUncertain, workspace)
+	b.Failed, b.Uncertain = int(failed), int(uncertain)
+	return b, err
+}

@@ -1,0 +1,119 @@
+package sqlite
+
+import (
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+var groups = newTable("groups", "seq",
+	"tenant", "id", "display_name", "display_name_key", "external_id", "version", "created", "modified")
+
+// scanGroup reads the columns of groups.
+func scanGroup(r *rows) *store.Group {
+	return &store.Group{
+		Tenant: r.text(), ID: r.text(), DisplayName: r.text(), DisplayNameKey: r.text(), ExternalID: r.text(),
+		Version: r.int64(), Created: r.time(), Modified: r.time(),
+	}
+}
+
+func (t *tx) Group(tenant, id string) (*store.Group, error) {
+	return get(t, scanGroup, "SELECT "+groups.columns+" FROM groups WHERE tenant = ? AND id = ?", tenant, id)
+}
+
+func (t *tx) GroupsByName(tenant, displayNameKey string) ([]*store.Group, error) {
+	return all(t, scanGroup, "SELECT "+groups.columns+` FROM groups
+		WHERE tenant = ? AND display_name_key = ? AND display_name_key <> '' ORDER BY seq`, tenant, displayNameKey)
+}
+
+func (t *tx) PutGroup(g *store.Group) error {
+	row := []any{g.Tenant, g.ID, g.DisplayName, g.DisplayNameKey, g.ExternalID, g.Version, g.Created, g.Modified}
+	seq, old, err := groups.find(t.conn, "tenant = ? AND id = ?", g.Tenant, g.ID)
+	if err != nil {
+		return err
+	}
+	if old != nil {
+		return groups.update(t.conn, seq, old, row)
+	}
+	if _, err := t.insert(groups, row); err != nil {
+		return err
+	}
+	_, err = t.conn.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", g.Tenant, g.ID)
+	return err
+}
+
+func (t *tx) DeleteGroup(tenant, id string, at time.Time) error {
+	// Its memberships go with it (ON DELETE CASCADE).
+	if err := t.must("DELETE FROM groups WHERE tenant = ? AND id = ?", tenant, id); err != nil {
+		return err
+	}
+	if err := t.leaveGroups(tenant, id); err != nil {
+		return err
+	}
+	return t.bury(tenant, id, typeGroup, at)
+}
+
+func (t *tx) Groups(tenant string, q store.Query) iter.Seq2[*store.Group, error] {
+	query, args, err := groupQueries.list(tenant, q)
+	if err != nil {
+		return failing[*store.Group](err)
+	}
+	return each(t, scanGroup, query, args...)
+}
+
+func (t *tx) CountGroups(tenant string, where *store.Condition) (int, error) {
+	query, args, err := groupQueries.count(tenant, where)
+	if err != nil {
+		return 0, err
+	}
+	n, err := t.conn.number(query, args...)
+	return int(n), err
+}
+
+// thisGroup is the number of the group with a tenant and an id.
+const thisGroup = "(SELECT seq FROM groups WHERE tenant = ? AND id = ?)"
+
+func (t *tx) Members(tenant, group string) iter.Seq2[*store.Member, error] {
+	scan := func(r *rows) *store.Member {
+		return &store.Member{Group: group, ID: r.text(), Type: r.text(), Display: r.text()}
+	}
+	return each(t, scan, `SELECT m.member_id, m.type, CASE m.type
+			WHEN 'Group' THEN (SELECT g.display_name FROM groups g WHERE g.tenant = m.tenant AND g.id = m.member_id)
+			ELSE (SELECT CASE u.display_name WHEN '' THEN u.user_name ELSE u.display_name END
+				FROM users u WHERE u.tenant = m.tenant AND u.id = m.member_id) END
+		FROM memberships m WHERE m.group_seq = `+thisGroup+` ORDER BY m.seq`, tenant, group)
+}
+
+func (t *tx) AddMember(tenant string, m store.Member) (bool, error) {
+	group, err := get(t, number, strings.Trim(thisGroup, "()"), tenant, m.Group)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.conn.changed(`INSERT INTO memberships (group_seq, tenant, member_id, type) VALUES (?, ?, ?, ?)
+		ON CONFLICT DO NOTHING`, group, tenant, m.ID, m.Type)
+	return n == 1, err
+}
+
+func (t *tx) RemoveMember(tenant, group, member string) (bool, error) {
+	n, err := t.conn.changed("DELETE FROM memberships WHERE group_seq = "+thisGroup+" AND member_id = ?", tenant, group, member)
+	return n == 1, err
+}
+
+func (t *tx) GroupsOf(tenant, member string) ([]*store.Group, error) {
+	return all(t, scanGroup, "SELECT "+groups.columns+` FROM groups
+		WHERE seq IN (SELECT group_seq FROM memberships WHERE tenant = ? AND member_id = ?)
+		ORDER BY display_name_key, id`, tenant, member)
+}
+
+func (t *tx) HasMember(tenant, group, member string) (bool, error) {
+	n, err := t.conn.number("SELECT 1 FROM memberships WHERE group_seq = "+thisGroup+" AND member_id = ?", tenant, group, member)
+	return n == 1, err
+}
+
+// leaveGroups removes a user or group from the groups it is in.
+func (t *tx) leaveGroups(tenant, member string) error {
+	_, err := t.conn.exec("DELETE FROM memberships WHERE tenant = ? AND member_id = ?", tenant, member)
+	return err
+}

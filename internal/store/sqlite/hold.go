@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+const selectHold = "SELECT id, tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome FROM holds WHERE "
+
+func scanHold(r *rows) *store.Hold {
+	return &store.Hold{
+		ID: r.int64(), Tenant: r.text(), Workspace: r.text(), Kind: r.text(), Account: r.int64(), EmailKey: r.text(),
+		WisdomID: r.text(), Reason: r.text(), Created: r.time(), Settled: r.time(), Outcome: r.text(),
+	}
+}
+
+func (t *tx) PutHold(h *store.Hold) error {
+	row := []any{h.Tenant, h.Workspace, h.Kind, h.Account, h.EmailKey, h.WisdomID, h.Reason, h.Created, h.Settled, h.Outcome}
+	if h.ID != 0 {
+		return t.must(`UPDATE holds SET tenant = ?, workspace = ?, kind = ?, account = ?, email_key = ?, wisdom_id = ?,
+			reason = ?, created = ?, settled = ?, outcome = ? WHERE id = ?`, append(row, h.ID)...)
+	}
+	res, err := t.conn.exec(`INSERT INTO holds (tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...)
+	if err != nil {
+		return err
+	}
+	h.ID, err = res.LastInsertId()
+	return err
+}
+
+func (t *tx) Holds(tenant string) ([]*store.Hold, error) {
+	return all(t, scanHold, selectHold+"tenant = ? AND settled = 0 ORDER BY created, id", tenant)
+}
+
+func (t *tx) HoldsOf(account int64) ([]*store.Hold, error) {
+	return all(t, scanHold, selectHold+"account = ? AND settled = 0 ORDER BY created, id", account)
+}
+
+func (t *tx) RecordDelete(workspace, emailKey string, at time.Time) error {
+	_, err := t.conn.exec("INSERT INTO deletes (workspace, email_key, at) VALUES (?, ?, ?)", workspace, emailKey, at)
+	return err
+}
+
+func (t *tx) CountDeletes(workspace string, since time.Time) (int, error) {
+	n, err := t.conn.number("SELECT COUNT(*) FROM deletes WHERE workspace = ? AND at >= ?", workspace, since)
+	return int(n), err
+}
+
+func (t *tx) CountManaged(tenant string) (int, error) {
+	n, err := t.conn.number("SELECT COUNT(*) FROM users WHERE tenant = ? AND managed = 1", tenant)
+	return int(n), err
+}

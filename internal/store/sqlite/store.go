@@ -1,0 +1,115 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
+
+	engine "modernc.org/sqlite"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+// Options say where a store is and what time it is.
+type Options struct {
+	// Path of the file; made if it is not there. In memory (":memory:") is not
+	// supported: a store exists to be durable.
+	Path string
+	// Now is the clock behind Tx.Now; nil is time.Now.
+	Now func() time.Time
+	// Log hears of migrations; nil is nobody.
+	Log *slog.Logger
+}
+
+// Store is a store.Store in one SQLite file. Safe for concurrent use.
+type Store struct {
+	now     func() time.Time
+	writer  *writer
+	readers *readers
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open opens the store, and brings its schema up to date. Errors are *OpenError, apart
+// from those of ctx. Several processes may open one file; of servers only one should,
+// which Lock sees to.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Path == "" || strings.HasPrefix(o.Path, ":memory:") {
+		return nil, &OpenError{Path: o.Path, Kind: KindPath, Reason: "is not a file", Advice: "name a file, such as scimbridge.db"}
+	}
+	path, err := filepath.Abs(o.Path)
+	if err != nil {
+		return nil, &OpenError{Path: o.Path, Kind: KindPath, Reason: "cannot be made absolute", Err: err}
+	}
+	if err := prepareFile(path); err != nil {
+		return nil, err
+	}
+	// What distributions' builds of SQLite do: a commit in half the time, as durable. For
+	// the whole process, but the same for whoever asks. Not everywhere, and then no loss.
+	if _, err := engine.Fdatasync(true); err != nil && !errors.Is(err, engine.ErrFdatasyncUnavailable) {
+		return nil, explain(path, err)
+	}
+	if err := migrate(ctx, path, o.Log); err != nil {
+		return nil, explain(path, err)
+	}
+	s, err := open(ctx, path, o.Now)
+	return s, explain(path, err)
+}
+
+func open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
+	write, err := connector(path, common, writing)
+	if err != nil {
+		return nil, err
+	}
+	read, err := connector(path, common, reading)
+	if err != nil {
+		return nil, err
+	}
+	c, err := connect(ctx, write)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{now: now, writer: &writer{conn: c}, readers: newReaders(read)}, nil
+}
+
+// View runs fn on a snapshot; see store.Store. At most maxReaders run at the same time,
+// so fn must not wait for another View.
+func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
+	return s.readers.view(ctx, func(c *conn) error { return s.in(ctx, c, fn) })
+}
+
+// Update runs fn in a transaction; see store.Store.
+func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
+	return s.writer.update(ctx, func(c *conn) error { return s.in(ctx, c, fn) })
+}
+
+// in runs fn with a Tx that is of no use afterwards.
+func (s *Store) in(ctx context.Context, c *conn, fn func(store.Tx) error) error {
+	t := &tx{ctx: ctx, conn: c, clock: s.now}
+	defer func() { t.conn = nil }()
+	return fn(t)
+}
+
+// Ping reads from the file.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.readers.view(ctx, func(c *conn) error {
+		_, err := c.number("SELECT COUNT(*) FROM tenants")
+		return err
+	})
+}
+
+// Close closes the store; see store.Store.
+func (s *Store) Close() error {
+	// Readers first: the last connection to go tidies the log away, and one that only
+	// reads could not.
+	return errors.Join(s.readers.close(), s.writer.close())
+}
