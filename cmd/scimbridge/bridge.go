@@ -9,9 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,8 +44,10 @@ type tenant struct {
 // wiring is what differs between `serve` and `demo`.
 type wiring struct {
 	log *slog.Logger
-	// wisdom says how a tenant reaches WisdomAI.
-	wisdom func(context.Context, *config.Tenant) (wisdom.Options, error)
+	// wisdom says how a tenant reaches WisdomAI, and workspace names what it reaches:
+	// the tenant's rows in the store belong to it (V-32).
+	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
+	workspace func(*config.Tenant) string
 	// onCall and onLook, if set, are told too, beside the metrics.
 	onCall func(wisdom.Call)
 	onLook func(store.Look)
@@ -116,7 +116,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return nil, nil, err
 	}
 	dir, err := directory.New(ctx, directory.Options{
-		Tenant: t.Name, Workspace: workspaceKey(wo), Store: b.store, WisdomAI: client, Rules: t.Rules,
+		Tenant: t.Name, Workspace: w.workspace(t), Store: b.store, WisdomAI: client, Rules: t.Rules,
 		Policy:   policyOf(t),
 		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
 		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
@@ -162,15 +162,6 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		OnRequest: func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
 	})
 	return dir, handler, err
-}
-
-// workspaceKey names the workspace that a tenant's rows belong to (V-32).
-func workspaceKey(o wisdom.Options) string {
-	host := o.URL
-	if u, err := url.Parse(o.URL); err == nil {
-		host = strings.ToLower(u.Host)
-	}
-	return host + "/" + o.Workspace
 }
 
 // outcome is an error's kind as metrics count it.

@@ -105,7 +105,9 @@ func (f *demoFlags) run(ctx context.Context, out, errOut io.Writer) error {
 		wisdom: func(_ context.Context, t *config.Tenant) (wisdom.Options, error) {
 			return wisdom.Options{URL: graphql, Workspace: sim.Workspace(), Token: sim.Token()}, nil
 		},
-		onCall: show.call,
+		// Not its address, so that --data serves a later demo on another port.
+		workspace: func(*config.Tenant) string { return "simulator/" + sim.Workspace() },
+		onCall:    show.call,
 		onLook: func(l store.Look) {
 			select {
 			case looked <- l:

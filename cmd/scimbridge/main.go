@@ -52,8 +52,8 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		}
 		return exit.code
 	}
-	if strings.HasPrefix(err.Error(), "unknown command") || strings.HasPrefix(err.Error(), "required flag") {
-		fmt.Fprintf(stderr, "scimbridge: %v; `scimbridge --help` lists what there is\n", err)
+	if strings.HasPrefix(err.Error(), "required flag") { // cobra has no error of its own for it
+		fmt.Fprintln(stderr, "scimbridge:", err)
 		return exitUsage
 	}
 	fmt.Fprintln(stderr, "scimbridge:", err)
@@ -87,7 +87,17 @@ Run it:        scimbridge serve`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Version:       programVersion(),
-		Args:          cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			hint := ""
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				hint = fmt.Sprintf(", did you mean %s?", near[0])
+			}
+			return usage("there is no command %q%s; `scimbridge --help` lists them", args[0], hint)
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage("%v; `%s --help` shows the flags", err, c.CommandPath())

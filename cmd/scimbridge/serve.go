@@ -43,7 +43,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 		return err
 	}
 	defer release()
-	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions})
+	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions,
+		workspace: func(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wisdom.Workspace }})
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ tenants:
       expression: {cel: 'user.userName'}
       number: {value: 7}
       flag: {value: true}
-    policy: {suspend_remember: 1d12h, accept_for: 1h30m}
+    policy: {suspend_remember: 1d12h}
     limits:
   us-east:
     wisdom: {url: 'http://127.0.0.1:4000/graphql', workspace: ws_2, token: 'file:token'}
@@ -151,7 +151,6 @@ tenants:
 		"workspace":        tenant.Wisdom.Workspace,
 		"token_expires":    tenant.Wisdom.TokenExpires.Format(time.RFC3339),
 		"suspend_remember": tenant.Policy.SuspendRemember,
-		"accept_for":       tenant.Policy.AcceptFor,
 		"limits.depth":     tenant.Limits.Depth,
 		"base":             tenant.BasePath(),
 		"base of another":  cfg.Tenants["us-east"].BasePath(),
@@ -164,7 +163,6 @@ tenants:
 		"workspace":        "007",
 		"token_expires":    "2027-01-31T00:00:00Z",
 		"suspend_remember": 36 * time.Hour,
-		"accept_for":       90 * time.Minute,
 		"limits.depth":     32,
 		"base":             "/scim/v2",
 		"base of another":  "/t/us-east/scim/v2",
