@@ -122,7 +122,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
 		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
-		Brake:    directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
 		Log:      log,
 		OnLook: func(l store.Look) {
 			m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
@@ -130,7 +130,8 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 				w.onLook(l)
 			}
 		},
-		OnDelivery: func(_ string, err error) { m.Delivery(t.Name, outcome(err)) },
+		OnDelivery:        func(_ string, err error) { m.Delivery(t.Name, outcome(err)) },
+		OnPrivilegedGrant: func(role string) { m.PrivilegedGrant(t.Name, role) },
 	})
 	if err != nil {
 		return nil, nil, err
@@ -179,6 +180,9 @@ func outcome(err error) string {
 
 func policyOf(t *config.Tenant) directory.Policy {
 	p := t.Policy
+	if len(p.UserGroups) == 0 {
+		p.UserGroups = nil // left out of the call
+	}
 	return directory.Policy{
 		OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
 		OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,

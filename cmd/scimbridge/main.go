@@ -84,9 +84,10 @@ Set it up:     scimbridge config init --idp okta > scimbridge.yaml
                scimbridge check
                scimbridge token create --name okta
 Run it:        scimbridge serve`,
-		SilenceUsage:  true,
-		SilenceErrors: true,
-		Version:       programVersion(),
+		SilenceUsage:               true,
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		Version:                    programVersion(),
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return nil

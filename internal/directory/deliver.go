@@ -197,6 +197,11 @@ func (d *Directory) send(ctx context.Context, a *account, st step) *wisdom.Error
 		d.o.OnDelivery(string(st.kind), err)
 	}
 	if err == nil {
+		if d.o.OnPrivilegedGrant != nil {
+			for _, role := range d.privilegedGiven(a, st) {
+				d.o.OnPrivilegedGrant(role)
+			}
+		}
 		return nil
 	}
 	var we *wisdom.Error
@@ -204,6 +209,17 @@ func (d *Directory) send(ctx context.Context, a *account, st step) *wisdom.Error
 		we = &wisdom.Error{Op: string(st.kind), Kind: wisdom.Transient, Unanswered: true, Message: err.Error(), Err: err}
 	}
 	return we
+}
+
+// privilegedGiven are the privileged roles that a call gives because the rules say so (V-40).
+func (d *Directory) privilegedGiven(a *account, st step) []string {
+	var roles []string
+	for _, u := range st.roles.minus(a.actual.Roles) {
+		if d.o.Rules.Privileged(u.Role) && a.desired.Roles.has(u) && !slices.Contains(roles, u.Role) {
+			roles = append(roles, u.Role)
+		}
+	}
+	return roles
 }
 
 // keyValues is never nil: an empty set is sent as [].
@@ -233,6 +249,9 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	}
 	if s.err == nil {
 		d.event(tx, Caller{}, "delivery.call", a.UserID, a.Email, detail)
+		for _, role := range d.privilegedGiven(a, s.step) {
+			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
+		}
 		a.answered(s.step)
 		a.Attempts, a.LastError = 0, ""
 		return outcome{}, nil

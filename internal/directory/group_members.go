@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
@@ -261,13 +262,27 @@ func (d *Directory) recompute(tx store.Tx, u *store.User) ([]int64, error) {
 		return nil, err
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
+	if refused := refusedRules(res); len(refused) > 0 {
+		d.event(tx, Caller{}, "mapping.refused", u.ID, u.UserName, map[string]any{"reasons": refused})
+	}
 	want := d.desire(u, res)
 	for _, p := range res.Problems {
-		if p.Kind == "expression failed" { // V-42: the delivered state stays, and it shows as failed
+		if p.Kind == mapping.Expression { // V-42: the delivered state stays, and it shows as failed
 			want.Roles, want.Attributes = a.desired.Roles, a.desired.Attributes
 			break
 		}
 	}
 	changed := a.want(want, tx.Now())
 	return ids(a, changed), a.put(tx)
+}
+
+// refusedRules are the rules that matched and gave nothing, with the reason (V-39, V-40).
+func refusedRules(res mapping.Result) []mapping.Reason {
+	var refused []mapping.Reason
+	for _, r := range res.Reasons {
+		if r.Refused != "" {
+			refused = append(refused, r)
+		}
+	}
+	return refused
 }

@@ -34,7 +34,7 @@ type Options struct {
 	Users    UserOptions
 	Listing  Listing
 	Delivery DeliveryOptions
-	Brake    Brake
+	Brake    *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.
@@ -44,6 +44,8 @@ type Options struct {
 	// OnLook and OnDelivery, if set, are told what ended, for metrics. They must not block.
 	OnLook     func(look store.Look)
 	OnDelivery func(op string, err error)
+	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
+	OnPrivilegedGrant func(role string)
 }
 
 // Policy is what happens to access at each turn of a working life. The words are
@@ -92,11 +94,12 @@ type DeliveryOptions struct {
 }
 
 // Brake is the allowance of irreversible deletes (V-33): within Window the smaller of
-// MaxDeletes and MaxPercent of the managed users, but never fewer than Floor.
+// MaxDeletes and MaxPercent of the managed users, but never fewer than Floor. It is
+// taken as it stands: zeros allow none.
 type Brake struct {
-	MaxDeletes int     // 0: 50
-	MaxPercent float64 // 0: 5
-	Floor      int     // 0: 10
+	MaxDeletes int
+	MaxPercent float64
+	Floor      int
 	Window     time.Duration
 }
 
@@ -132,16 +135,9 @@ func (o Options) withDefaults() Options {
 	if o.Delivery.Concurrency == 0 {
 		o.Delivery.Concurrency = 4
 	}
-	if o.Brake.MaxDeletes == 0 {
-		o.Brake.MaxDeletes = 50
+	if o.Brake == nil {
+		o.Brake = &Brake{MaxDeletes: 50, MaxPercent: 5, Floor: 10, Window: time.Hour}
 	}
-	if o.Brake.MaxPercent == 0 {
-		o.Brake.MaxPercent = 5
-	}
-	if o.Brake.Floor == 0 {
-		o.Brake.Floor = 10
-	}
-	def(&o.Brake.Window, time.Hour)
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}

@@ -77,3 +77,7 @@ func (r *Rules) GroupMatters(displayName, externalID string) bool {
 	return r.readsGroups ||
 		len(r.roles.collectGroup(nil, Group{DisplayName: displayName, ExternalID: externalID})) > 0
 }
+
+// Privileged reports whether a role, by its canonical name, is one that only a
+// literal rule may give (V-40).
+func (r *Rules) Privileged(role string) bool { return r.roles.privileged[role] }
