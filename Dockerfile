@@ -18,7 +18,7 @@ COPY internal ./internal
 # What --version prints.
 ARG VERSION=devel
 # No cgo, so that nothing of the system is needed. nomsgpack leaves out a codec of gin's that is
-# never used, a fifth of the program. trimpath and -s -w leave out the builder's paths and the
+# never used. trimpath and -s -w leave out the builder's paths and the
 # symbols; a panic still prints its stack.
 RUN CGO_ENABLED=0 go build -tags nomsgpack -trimpath -ldflags "-s -w -X main.version=${VERSION}" -o out/scimbridge ./cmd/scimbridge
 # A folder to be copied: the final stage has no shell to make one with.

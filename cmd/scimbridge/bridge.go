@@ -38,7 +38,8 @@ type bridge struct {
 
 type tenant struct {
 	*config.Tenant
-	dir *directory.Directory
+	dir  *directory.Directory
+	scim *scim.Server
 }
 
 // wiring is what differs between `serve` and `demo`.
@@ -79,15 +80,16 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	mounts := map[string]http.Handler{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t := cfg.Tenants[name]
-		dir, handler, err := b.newTenant(ctx, t, w, metrics)
+		dir, server, err := b.newTenant(ctx, t, w, metrics)
 		if err != nil {
 			return b, fmt.Errorf("tenant %s: %w", name, err)
 		}
-		b.tenants = append(b.tenants, &tenant{Tenant: t, dir: dir})
-		mounts[t.BasePath()] = handler
+		b.tenants = append(b.tenants, &tenant{Tenant: t, dir: dir, scim: server})
+		mounts[t.BasePath()] = server
 	}
 	b.scim = scim.Mounts(mounts)
 	metrics.WatchBacklog(b.backlog)
+	metrics.WatchDialect(b.dialect)
 	b.admin = telemetry.AdminHandler(telemetry.AdminOptions{
 		Checks:  []telemetry.Check{{Name: "store", Run: b.store.Ping}},
 		Health:  b.health,
@@ -97,7 +99,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	return b, nil
 }
 
-func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, http.Handler, error) {
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scim.Server, error) {
 	log := w.log.With("tenant", t.Name)
 	wo, err := w.wisdom(ctx, t)
 	if err != nil {
@@ -141,7 +143,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	if b.cfg.PublicURL != "" {
 		base = b.cfg.PublicURL + t.BasePath()
 	}
-	handler, err := scim.New(scim.Options{
+	server, err := scim.New(scim.Options{
 		Directory: scim.Over(dir),
 		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
 			name, err := authenticator.Authenticate(ctx, r)
@@ -159,10 +161,11 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
-		Log:       log,
-		OnRequest: func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
+		Log:                   log,
+		OnRequest:             func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
+		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
 	})
-	return dir, handler, err
+	return dir, server, err
 }
 
 // outcome is an error's kind as metrics count it.
@@ -283,6 +286,15 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		out = append(out, row)
 	}
 	return out, nil
+}
+
+// dialect is what metrics show of the IdPs' habits: how often each was put right, by tenant.
+func (b *bridge) dialect() map[string]map[string]int64 {
+	counts := make(map[string]map[string]int64, len(b.tenants))
+	for _, t := range b.tenants {
+		counts[t.Name] = t.scim.DialectCounts()
+	}
+	return counts
 }
 
 // tokenWarning is how long before a token's end /healthz, `check` and the log say so.

@@ -40,6 +40,13 @@ func (o owned) hasKey(key string) bool {
 	return ok
 }
 
+// plus owns these units and keys too.
+func (o owned) plus(roles grants, attributes map[string]string) owned {
+	keys := append(slices.Clone(o.Keys), slices.Collect(maps.Keys(attributes))...)
+	slices.Sort(keys)
+	return owned{Roles: o.Roles.union(roles), Keys: slices.Compact(keys)}
+}
+
 // presence is what an account should be.
 type presence string
 
@@ -72,7 +79,7 @@ type memory struct {
 	// suspension set aside, a rename carried over (V-22), or a look showed while
 	// our own call was on its way (V-25).
 	GiveBack *giveBack `json:"give_back,omitempty"`
-	// Purge drops what was given by hand: the account was a former user's (V-10).
+	// Purge: what the next look shows was a former user's, and goes (V-10).
 	Purge bool `json:"purge,omitempty"`
 	// Basis is the actual state that the last call was computed from (V-25).
 	Basis *actual `json:"basis,omitempty"`
@@ -103,6 +110,7 @@ type giveBack struct {
 
 type unanswered struct {
 	Roles      grants `json:"roles,omitempty"`      // units that may be there
+	Taken      grants `json:"taken,omitempty"`      // units that may be gone
 	Attributes bool   `json:"attributes,omitempty"` // the attributes may be other than actual says
 	Present    bool   `json:"present,omitempty"`    // he may have been created
 	Deleted    bool   `json:"deleted,omitempty"`    // he may have been deleted
@@ -156,18 +164,16 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
+	lost := len(a.memory.Lost) > 0 || a.memory.LostPerson
 	a.memory.Lost, a.memory.LostPerson = nil, false // a SCIM write about this person (V-30)
-	if a.desired.equal(w) && a.Version > 0 {
+	if a.desired.equal(w) && a.Version > 0 && !lost {
 		return false
 	}
 	a.desired = w
 	a.Version++
-	a.owned.Roles = a.owned.Roles.union(w.Roles)
-	keys := append(slices.Clone(a.owned.Keys), slices.Collect(maps.Keys(w.Attributes))...)
-	slices.Sort(keys)
-	a.owned.Keys = slices.Compact(keys)
+	a.owned = a.owned.plus(w.Roles, w.Attributes)
 	a.due(now)
-	a.Attempts = 0
+	a.Attempts, a.Failed = 0, 0
 	return true
 }
 
@@ -179,21 +185,14 @@ func (a *account) due(now time.Time) {
 	}
 }
 
-// manual are the units given by hand: there, and never asked for. Nothing counts as given by
-// hand on an account that was taken over from a former user (V-10).
+// manual are the units given by hand: there, and never asked for.
 func (a *account) manual() grants {
-	if a.memory.Purge {
-		return nil
-	}
 	return a.actual.Roles.minus(a.owned.Roles)
 }
 
 // foreign are the DATABASE attributes that are there and not ours (V-21).
 func (a *account) foreign() map[string]string {
 	out := map[string]string{}
-	if a.memory.Purge {
-		return out
-	}
 	for k, v := range a.actual.Database {
 		if _, asked := a.desired.Attributes[k]; !asked && !a.owned.hasKey(k) {
 			out[k] = v
@@ -239,6 +238,35 @@ func (a *account) setAsideAlso(roles grants, attributes map[string]string, now t
 		maps.Copy(sa.Attributes, attributes)
 	}
 	sa.At = now
+}
+
+// setAsideKept sets aside what was kept for somebody active: the roles to be given back
+// and the scopes that a role everywhere swallowed. Attributes are no access; those
+// to be given back stay so.
+func (a *account) setAsideKept(now time.Time) {
+	a.setAsideAlso(a.memory.Swallowed, nil, now)
+	a.memory.Swallowed = nil
+	if gb := a.memory.GiveBack; gb != nil {
+		a.setAsideAlso(gb.Roles, nil, now)
+		gb.Roles = nil
+	}
+}
+
+// takeOver drops what a former user left, as the delete would have done (V-10): what is
+// there, or may be when calls without an answer arrive, is ours to take away, and so
+// is what the next look shows, if there is somebody to look at.
+func (a *account) takeOver(now time.Time) {
+	a.owned = a.owned.plus(a.actual.Roles, a.actual.Database)
+	if b := a.memory.Basis; b != nil {
+		a.owned = a.owned.plus(b.Roles, b.Database)
+	}
+	if u := a.memory.Unanswered; u != nil {
+		a.owned = a.owned.plus(u.Roles, nil)
+	}
+	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed = nil, nil, nil
+	if a.Present {
+		a.memory.Purge, a.memory.LookAfter = true, now
+	}
 }
 
 // actualOf is what a listing row shows.

@@ -39,6 +39,8 @@ const leaseMargin = 15 * time.Second
 type sent struct {
 	step
 	err *wisdom.Error
+	// repeated: the call before was to be sent anew at once, and this one is that.
+	repeated bool
 }
 
 // deliver works on one account until nothing differs, a look is needed, or a call
@@ -84,7 +86,8 @@ func (d *Directory) deliver(ctx context.Context, id int64) (outcome, error) {
 			return out, nil
 		}
 		fence = a.LeaseFence
-		last = &sent{step: st, err: d.send(ctx, a, st)}
+		repeated := last != nil && last.err != nil
+		last = &sent{step: st, err: d.send(ctx, a, st), repeated: repeated}
 	}
 }
 
@@ -154,7 +157,10 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	case st.kind == stepRoles:
 		a.memory.Swallowed = a.memory.Swallowed.union(d.o.swallowedByHand(a))
 	case st.kind == stepDelete:
-		a.setAsideAlso(a.actual.Roles, a.actual.Database, now) // V-38
+		a.setAsideAlso(a.manual(), a.foreign(), now)
+		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
+			break // the same delete once more
+		}
 		if err := tx.RecordDelete(a.Workspace, a.EmailKey, now); err != nil {
 			return step{}, outcome{}, err
 		}
@@ -162,9 +168,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	return st, outcome{}, nil
 }
 
-// parkedFor is when an account that waits for a look is tried again if no look wakes
-// it before: after a crash, mostly.
-const parkedFor = 30 * time.Second
+// parkedFor is when an account that waits for a look is tried again if no look wakes it
+// before: looks do, so it is rare enough that a thousand who wait out an outage cost nothing.
+const parkedFor = 5 * time.Minute
 
 // sight is what is known about looks now.
 func (d *Directory) sight(tx store.Tx, now time.Time) (sight, error) {
@@ -262,17 +268,20 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	if s.err.Unanswered {
 		a.unanswered(s.step, now)
 	}
+	if u := a.memory.Unanswered; s.kind == stepCreate && (u == nil || !u.Present) {
+		a.CreatedByBridge = false // nothing was carried out
+	}
 	switch {
-	case s.err.Again: // the token was renewed: computed anew and sent at once
+	case s.err.Again && !s.repeated: // the token was renewed: computed anew and sent at once
 		return outcome{}, nil
 	case s.err.Kind == wisdom.Permanent && !s.taking:
 		a.Failed, a.Due = a.Version, time.Time{}
-		if s.kind == stepCreate {
-			a.CreatedByBridge = false
-		}
 		return outcome{state: refused, err: s.err}, nil
 	case s.err.Kind == wisdom.NotFound:
-		a.memory.LookAfter = now // a reason to look, not a success (V-18)
+		a.memory.LookAfter = now                             // a reason to look, not a success (V-18)
+		if u := a.memory.Unanswered; u != nil && u.Deleted { // nor is the id good for another try
+			a.memory.GoneID, a.WisdomID = a.WisdomID, ""
+		}
 	}
 	a.Due = now.Add(d.backoff(a.Attempts, s.taking, s.err.RetryAfter))
 	a.Attempts++
@@ -293,7 +302,7 @@ func (a *account) answered(st step) {
 		*u = unanswered{}
 	case stepRoles:
 		a.actual.Roles = st.roles
-		u.Roles = nil
+		u.Roles, u.Taken = nil, nil
 	case stepAttributes:
 		a.actual.Database = maps.Clone(st.attributes)
 		u.Attributes = false
@@ -301,7 +310,7 @@ func (a *account) answered(st step) {
 		a.gone()
 		*u = unanswered{}
 	}
-	if a.memory.Unanswered != nil && len(u.Roles) == 0 && !u.Attributes && !u.Present && !u.Deleted {
+	if a.memory.Unanswered != nil && len(u.Roles)+len(u.Taken) == 0 && !u.Attributes && !u.Present && !u.Deleted {
 		a.memory.Unanswered = nil
 	}
 }
@@ -324,6 +333,7 @@ func (a *account) unanswered(st step, now time.Time) {
 		a.memory.LookAfter = now
 	case stepRoles:
 		u.Roles = u.Roles.union(st.roles)
+		u.Taken = u.Taken.union(a.actual.Roles.minus(st.roles))
 	case stepAttributes:
 		u.Attributes = true
 	case stepDelete:

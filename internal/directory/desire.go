@@ -104,7 +104,10 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 			return nil, err
 		}
 		if a.EmailKey == res.EmailKey {
-			d.reactivate(a, tx)
+			a.Tenant, a.UserID = d.o.Tenant, u.ID // an adopted one was nobody's
+			if err := d.reactivate(tx, a); err != nil {
+				return nil, err
+			}
 			changed := a.want(d.desire(u, res), tx.Now())
 			return ids(a, changed), a.put(tx)
 		}
@@ -114,6 +117,7 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 				d.o.Rules.ShowAddress(a.Email), d.o.Rules.ShowAddress(res.Email))}
 		}
 		old = a
+		old.Tenant, old.UserID = d.o.Tenant, u.ID
 	}
 	a, err := d.claim(tx, u, res, adopting)
 	if err != nil {
@@ -122,8 +126,11 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 	now := tx.Now()
 	var touched []int64
 	if old != nil {
-		if !a.Present {
-			a.giveBackAlso(old.manual(), old.foreign()) // carried over to an address that was absent (V-22)
+		if err := d.reactivate(tx, old); err != nil { // a rename that waited for reactivation (V-02)
+			return nil, err
+		}
+		if !a.Present { // carried over to an address that was absent (V-22)
+			a.giveBackAlso(old.manual().union(old.memory.Swallowed), old.foreign())
 			if gb := old.memory.GiveBack; gb != nil {
 				a.giveBackAlso(gb.Roles, gb.Attributes)
 			}
@@ -147,10 +154,7 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 func (d *Directory) leave(u *store.User, a *account, remove bool, tx store.Tx) {
 	now := tx.Now()
 	a.setAsideAlso(a.manual(), nil, now)
-	if gb := a.memory.GiveBack; gb != nil {
-		a.setAsideAlso(gb.Roles, gb.Attributes, now)
-		a.memory.GiveBack = nil
-	}
+	a.setAsideKept(now)
 	a.Former = true
 	a.want(d.desireGone(u, remove), now)
 	a.Taking = true
@@ -158,7 +162,6 @@ func (d *Directory) leave(u *store.User, a *account, remove bool, tx store.Tx) {
 
 // claim finds or makes the account of an address for u, and refuses one that somebody else has.
 func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopting bool) (*account, error) {
-	now := tx.Now()
 	row, err := tx.AccountByEmail(d.o.Workspace, res.EmailKey)
 	if errors.Is(err, store.ErrNotFound) {
 		return &account{Account: &store.Account{Workspace: d.o.Workspace, EmailKey: res.EmailKey, Email: res.Email, Tenant: d.o.Tenant, UserID: u.ID}}, nil
@@ -173,6 +176,10 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 	holder, err := tx.UserByAccount(a.ID)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
+		if a.Present && !a.Former && !adopting && d.o.Policy.OnRenameConflict != "adopt" { // there, and not shown
+			return nil, &Error{Kind: Conflict, Attribute: "emails", Detail: fmt.Sprintf(
+				"the address %s belongs to somebody at WisdomAI already (policy on_rename_conflict: refuse)", d.o.Rules.ShowAddress(a.Email))}
+		}
 	case err != nil:
 		return nil, err
 	case holder.ID == u.ID:
@@ -190,32 +197,26 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 		return nil, &Error{Kind: Conflict, Attribute: "emails", Detail: fmt.Sprintf(
 			"the address %s belongs to somebody at WisdomAI already, user %s (policy on_rename_conflict: refuse)", d.o.Rules.ShowAddress(a.Email), holder.ID)}
 	}
-	switch {
-	case a.Former && a.UserID == u.ID:
-		d.reactivate(a, tx) // the same user renaming back gets back what was set aside
-	case a.Former:
-		a.takeOver()
+	if a.Former && a.UserID != u.ID {
+		a.takeOver(tx.Now())
 	}
-	if a.Former {
-		if err := d.withdrawHolds(tx, a, now); err != nil {
-			return nil, err
-		}
+	// The same user renaming back gets back what was set aside.
+	if err := d.reactivate(tx, a); err != nil {
+		return nil, err
 	}
 	a.Former, a.Tenant, a.UserID = false, d.o.Tenant, u.ID
 	return a, nil
 }
 
-// takeOver drops what a former user left: as the delete would have done (V-10).
-func (a *account) takeOver() {
-	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed = nil, nil, nil
-	a.memory.Purge = true
-}
-
 // reactivate turns what a suspension set aside into what is given back, if it is not
-// too long ago (V-22). It does nothing for somebody who is not suspended.
-func (d *Directory) reactivate(a *account, tx store.Tx) {
-	if a.desired.State != suspended && !a.Former {
-		return
+// too long ago (V-22), and withdraws a delete that is held. It does nothing for
+// somebody who is present and not a former user.
+func (d *Directory) reactivate(tx store.Tx, a *account) error {
+	if a.desired.State == present && !a.Former {
+		return nil
+	}
+	if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+		return err
 	}
 	if sa := a.memory.SetAside; sa != nil && tx.Now().Sub(sa.At) <= d.o.Policy.SuspendRemember {
 		a.giveBackAlso(sa.Roles, sa.Attributes)
@@ -224,6 +225,7 @@ func (d *Directory) reactivate(a *account, tx store.Tx) {
 		d.event(tx, Caller{}, "roles.forgotten", a.UserID, a.Email, map[string]any{"roles": sa.Roles, "set_aside": sa.At})
 	}
 	a.memory.SetAside = nil
+	return nil
 }
 
 // suspend makes the account of a user who is not active suspended, keeping its address
@@ -254,10 +256,8 @@ func (d *Directory) suspend(tx store.Tx, u *store.User, res mapping.Result) ([]i
 	if a == nil {
 		return nil, nil
 	}
-	if gb := a.memory.GiveBack; gb != nil && len(gb.Roles) > 0 {
-		a.setAsideAlso(gb.Roles, nil, tx.Now())
-		gb.Roles = nil
-	}
+	a.Tenant, a.UserID = d.o.Tenant, u.ID
+	a.setAsideKept(tx.Now())
 	changed := a.want(d.desire(u, res), tx.Now())
 	a.Taking = a.Taking || changed
 	return ids(a, changed), a.put(tx)

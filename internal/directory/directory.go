@@ -36,7 +36,7 @@ type Directory struct {
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
 	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.looker = newLooker(&d.o, d.look)
+	d.looker = newLooker(&d.o, d.look, d.looked)
 	d.creating.users = map[string]*creating{}
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		t, err := tx.Tenant(o.Tenant)
@@ -158,6 +158,7 @@ func (a *account) abandoned(look int64, now time.Time) {
 		a.memory.Unanswered = u
 	}
 	u.Roles = u.Roles.union(a.owned.Roles)
+	u.Taken = u.Taken.union(a.actual.Roles)
 	u.Attributes = true
 	u.Present = !a.Present
 	u.Deleted = a.Present && a.desired.State == absent

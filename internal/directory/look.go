@@ -113,7 +113,7 @@ func (d *Directory) list(ctx context.Context, look *store.Look, accounts map[str
 	return flush()
 }
 
-// endLook records what became of a look and wakes whom it concerns.
+// endLook records what became of a look.
 func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 	look.State = store.LookApplied
 	switch {
@@ -146,15 +146,21 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 	if d.o.OnLook != nil {
 		d.o.OnLook(*look)
 	}
+	if err == nil && recovered {
+		d.wakeScheduler()
+	}
+}
+
+// looked wakes those who wait for a look, or tells them that it will take longer.
+func (d *Directory) looked(ctx context.Context, look store.Look, err error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
 		d.o.Log.Warn("listing WisdomAI's users failed; it is tried again", "error", err)
 		d.queue.giveUpWaiting(err)
 	default:
-		d.queue.unpark(look.Begun)
-		if recovered {
-			d.wakeScheduler()
+		if next := d.queue.unpark(look.Begun); !next.IsZero() {
+			d.looker.want(next)
 		}
 	}
 }
@@ -250,12 +256,16 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	for _, f := range d.o.observe(a, look, row) {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
 	}
-	if a.Former && row != nil && row.ID != wasID && wasID != "" && !a.overlaps(look) && a.Uncertain.IsZero() {
+	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
+	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
 		a.Former, a.UserID, a.Tenant = false, "", ""
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
 		a.CreatedByBridge = false
 		a.Version, a.Delivered, a.Confirmed = 0, 0, 0
+		if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+			return err
+		}
 	}
 	if a.desired.State != "" {
 		if err := d.replan(tx, a); err != nil {

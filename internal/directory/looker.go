@@ -15,11 +15,13 @@ import (
 type looker struct {
 	o    *Options
 	look func(context.Context) (store.Look, error) // makes one look and applies it
+	// ended is told of every attempt, after those who ask are answered by it.
+	ended func(context.Context, store.Look, error)
 
 	mu       sync.Mutex
 	wanted   time.Time // a look that began at or after it is wanted; zero: none
 	begun    time.Time // of the last one that was applied, by an earlier process too; zero: never
-	ended    time.Time // when the last attempt ended
+	endedAt  time.Time // when the last attempt ended
 	took     time.Duration
 	err      error // of the last attempt
 	failures int   // attempts in a row that failed
@@ -29,28 +31,28 @@ type looker struct {
 	poke     chan struct{}
 }
 
-func newLooker(o *Options, look func(context.Context) (store.Look, error)) *looker {
-	return &looker{o: o, look: look, changed: make(chan struct{}), poke: make(chan struct{}, 1)}
+func newLooker(o *Options, look func(context.Context) (store.Look, error), ended func(context.Context, store.Look, error)) *looker {
+	return &looker{o: o, look: look, ended: ended, changed: make(chan struct{}), poke: make(chan struct{}, 1)}
 }
 
-// want asks for a look that begins at or after t, without waiting for it.
-func (l *looker) want(t time.Time) {
+// want asks for a look that begins at or after t, without waiting for it. It reports
+// whether there is one already.
+func (l *looker) want(t time.Time) bool {
 	l.mu.Lock()
 	if !l.begun.IsZero() && !l.begun.Before(t) {
 		l.mu.Unlock()
-		return
+		return true
 	}
 	if t.IsZero() {
 		t = l.o.Now()
 	}
-	if l.wanted.IsZero() || t.Before(l.wanted) {
-		l.wanted = t
-	}
+	l.wanted = earlier(l.wanted, t)
 	l.mu.Unlock()
 	select {
 	case l.poke <- struct{}{}:
 	default:
 	}
+	return false
 }
 
 // noteTraffic says that requests are coming in: looks then keep to listing.max_age.
@@ -63,10 +65,16 @@ func (l *looker) noteTraffic() {
 // noteUnconfirmed says when a look could settle the next account.
 func (l *looker) noteUnconfirmed(at time.Time) {
 	l.mu.Lock()
-	if l.settleAt.IsZero() || at.Before(l.settleAt) {
-		l.settleAt = at
-	}
+	l.settleAt = earlier(l.settleAt, at)
 	l.mu.Unlock()
+}
+
+// earlier is the earlier of two times, of which zero is none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // failing is the error of the last attempt, nil if it succeeded or is under way.
@@ -114,21 +122,25 @@ func (l *looker) believed() bool {
 }
 
 // allowed is the earliest begin of the next look: the duty cycle's, or a back-off's
-// after failures. The caller holds mu.
+// after failures. One that failed late, mostly by its deadline, says little of what a
+// look costs: the rest after it grows to the duty cycle's failure by failure, so that a
+// single one that hung does not leave the tenant without looks for an hour. The caller
+// holds mu.
 func (l *looker) allowed() time.Time {
-	if l.ended.IsZero() {
+	if l.endedAt.IsZero() {
 		return time.Time{}
 	}
 	rest := time.Duration(float64(l.took) * (1/l.o.Listing.MaxDuty - 1))
 	if l.failures > 0 {
+		rest = min(rest, time.Minute<<min(l.failures-1, 10))
 		rest = max(rest, min(500*time.Millisecond<<min(l.failures, 6), 30*time.Second))
 	}
-	return l.ended.Add(rest)
+	return l.endedAt.Add(rest)
 }
 
 // due is when the next look should begin. The caller holds mu.
 func (l *looker) due() time.Time {
-	if l.ended.IsZero() || l.begun.IsZero() {
+	if l.endedAt.IsZero() || l.begun.IsZero() {
 		return l.allowed() // the first of this process, or the first ever: as soon as it may be
 	}
 	age := l.o.Listing.IdleAge
@@ -169,17 +181,20 @@ func (l *looker) run(ctx context.Context) {
 
 func (l *looker) attempt(ctx context.Context) {
 	l.mu.Lock()
+	wanted, settleAt := l.wanted, l.settleAt
 	l.wanted, l.settleAt = time.Time{}, time.Time{} // wishes that come from now on are for the next one, unless this one serves them
 	l.mu.Unlock()
 	begun := l.o.Now()
 	look, err := l.look(ctx)
+	defer l.ended(ctx, look, err)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.ended = l.o.Now()
-	l.took = l.ended.Sub(begun)
+	l.endedAt = l.o.Now()
+	l.took = l.endedAt.Sub(begun)
 	l.err = err
 	if err != nil {
 		l.failures++
+		l.wanted, l.settleAt = earlier(l.wanted, wanted), earlier(l.settleAt, settleAt) // it served nobody
 	} else {
 		l.failures = 0
 		l.begun = look.Begun

@@ -35,16 +35,52 @@ func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []find
 	}
 	var found []finding
 	settledBefore := a.desired.State != "" && a.Delivered == a.Version && a.Confirmed == a.Delivered && a.Uncertain.IsZero()
-	if a.Present && settledBefore {
+	switch {
+	case a.Present && settledBefore:
 		found = a.drift(now)
+	case a.Present && !a.Uncertain.IsZero() && a.desired.State == present:
+		a.keepUncertain(now)
 	}
+	a.identify(row, now)
 	a.Present, a.WisdomID, a.Email, a.Name, a.Created = true, row.ID, row.Email, row.Name, row.Created
 	a.actual = now
 	a.RowHash, a.ActualLook = rowHash(row), look.Number
 	a.MissingLook, a.MissingSince = 0, time.Time{}
 	a.memory.LostPerson = false
+	if a.memory.Purge {
+		a.owned = a.owned.plus(now.Roles, now.Database)
+		a.memory.Purge = false
+	}
 	a.settleMemory(look)
 	return found
+}
+
+// identify asks whether the person whom a look shows is the one whom the bridge created
+// (V-08): not if he has another id than he had. Who was not there is the one if a
+// delete had no effect, or if he carries what an unanswered create would have given him.
+func (a *account) identify(row *wisdom.User, now actual) {
+	if !a.CreatedByBridge || a.Present && a.WisdomID == "" {
+		return
+	}
+	known := a.WisdomID
+	if !a.Present {
+		known = a.memory.GoneID
+	}
+	same := row.ID == known
+	if id, marked := a.desired.Attributes["scim_id"]; !same && !a.Present && marked {
+		same = now.Database["scim_id"] == id
+	} else if !same && !a.Present {
+		same = !a.Uncertain.IsZero()
+	}
+	a.CreatedByBridge = same
+}
+
+// keepUncertain keeps what was given by hand and is gone while a call of ours is unanswered:
+// it was computed before, and took effect late (V-16).
+func (a *account) keepUncertain(now actual) {
+	attributes := a.foreign()
+	maps.DeleteFunc(attributes, func(k, _ string) bool { _, there := now.Database[k]; return there })
+	a.giveBackAlso(a.manual().filter(func(u grant) bool { return !now.Roles.covers(u) }), attributes)
 }
 
 // drift compares what a look shows with what was confirmed. Access of ours that
@@ -114,18 +150,22 @@ func (a *account) observeOverlapping(now actual, row *wisdom.User, at time.Time)
 // before is missing only when two of them, listing.max_age apart, lack him (V-27);
 // whose delete had an OK is absent already.
 func (o *Options) observeAbsence(a *account, look *store.Look) []finding {
-	if a.overlaps(look) || !a.Present {
+	// A listing may be a moment behind the call that created him; after a delete without an
+	// answer it says what was to be expected.
+	deleted := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted
+	if !a.Present || a.overlaps(look) || !o.settled(a, look) && !deleted {
 		return nil
 	}
 	if a.MissingLook == 0 {
 		a.MissingLook, a.MissingSince = look.Number, look.Begun
+		a.RowHash = 0 // so that his row is taken in when he is back, the same as before or not
 		return nil
 	}
 	if look.Begun.Sub(a.MissingSince) < o.Listing.MaxAge {
 		return nil
 	}
 	f := finding{kind: "missing", detail: "two complete listings lack the person"}
-	if a.desired.State == present && a.Delivered == a.Version && a.Confirmed == a.Delivered {
+	if a.desired.State == present && a.Delivered == a.Version && a.Confirmed == a.Delivered && a.Uncertain.IsZero() {
 		a.memory.LostPerson = true
 		f.kind = "drift.deleted"
 		f.detail = "deleted by somebody else; not created again until the next write about this person"
@@ -142,22 +182,13 @@ func (a *account) gone() {
 	}
 	a.Present, a.WisdomID, a.actual, a.RowHash = false, "", actual{}, 0
 	a.MissingLook, a.MissingSince = 0, time.Time{}
-	a.CreatedByBridge = false
-	a.memory.Swallowed = nil
+	a.memory.Swallowed, a.memory.Purge = nil, false
 }
 
 // settleMemory drops from memory what the actual state now shows.
 func (a *account) settleMemory(look *store.Look) {
-	if gb := a.memory.GiveBack; gb != nil {
-		gb.Roles = gb.Roles.filter(func(u grant) bool { return !a.actual.Roles.covers(u) })
-		for k, v := range gb.Attributes {
-			if a.actual.Database[k] == v {
-				delete(gb.Attributes, k)
-			}
-		}
-		if len(gb.Roles) == 0 && len(gb.Attributes) == 0 {
-			a.memory.GiveBack = nil
-		}
+	if a.Uncertain.IsZero() { // until then a late call may take it once more
+		a.givenBack()
 	}
 	a.memory.Swallowed = a.memory.Swallowed.minus(a.actual.Roles)
 	if !a.memory.LookAfter.After(look.Begun) {
@@ -166,6 +197,23 @@ func (a *account) settleMemory(look *store.Look) {
 			// What the look shows is where the next call starts from; late effects
 			// are found by the settled look that the account still waits for.
 			u.Attributes, u.Present, u.Deleted = false, false, false
+		}
+	}
+}
+
+// givenBack forgets what was to be given back and is there. Scopes that are there only as
+// part of a role everywhere come back when that goes (V-39).
+func (a *account) givenBack() {
+	if gb := a.memory.GiveBack; gb != nil {
+		a.memory.Swallowed = a.memory.Swallowed.union(gb.Roles.filter(func(u grant) bool { return a.actual.Roles.covers(u) && !a.actual.Roles.has(u) }))
+		gb.Roles = gb.Roles.filter(func(u grant) bool { return !a.actual.Roles.covers(u) })
+		for k, v := range gb.Attributes {
+			if a.actual.Database[k] == v {
+				delete(gb.Attributes, k)
+			}
+		}
+		if len(gb.Roles) == 0 && len(gb.Attributes) == 0 {
+			a.memory.GiveBack = nil
 		}
 	}
 }
@@ -196,7 +244,7 @@ func (o *Options) confirm(a *account, s sight) bool {
 	})
 	a.Confirmed = a.Delivered
 	a.Uncertain = time.Time{}
-	a.memory.Purge = false
+	a.givenBack()
 	a.memory.Basis = nil
 	return true
 }

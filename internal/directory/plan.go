@@ -42,11 +42,15 @@ type sight struct {
 	mayDelete func() bool
 }
 
-// newer is when a look must begin to show what the last one did not.
-func (s sight) newer(a *account) time.Time {
+// newer is when a look must begin to show what the last one did not: after the account's
+// last call, or, if the last one did so and showed nothing new, a while later.
+func (o *Options) newer(a *account, s sight) time.Time {
 	after := a.memory.LookAfter
 	if s.look != nil && !s.look.Begun.Before(after) {
 		after = s.look.Begun.Add(time.Microsecond)
+		if s.look.Number > a.CallLook {
+			after = s.look.Begun.Add(o.Listing.MissMaxAge)
+		}
 	}
 	return after
 }
@@ -58,7 +62,7 @@ func (o *Options) plan(a *account, s sight) step {
 	if state == absent && a.Present && !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete" {
 		state, hold = suspended, "not created by the bridge (on_delete_adopted: suspend)" // V-08
 	}
-	if state == absent && a.Present && !s.mayDelete() {
+	if repeat := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted; state == absent && a.Present && !repeat && !s.mayDelete() {
 		state, hold = suspended, "more deletes than the brake allows" // V-33
 	}
 	var st step
@@ -90,13 +94,10 @@ func (o *Options) planPresent(a *account, s sight) step {
 	}
 
 	roles, attributes := o.target(a)
-	held := a.actual.Roles
-	if u := a.memory.Unanswered; u != nil {
-		held = held.union(u.Roles)
-	}
+	held := a.held()
 	keep := a.actual.Roles.filter(roles.covers)
 	take := len(held) > len(held.filter(roles.covers))
-	give := len(roles.minus(a.actual.Roles)) > 0
+	give := len(roles.minus(a.surely())) > 0
 	attrs := !maps.Equal(attributes, a.actual.Database) || (a.memory.Unanswered != nil && a.memory.Unanswered.Attributes)
 	if !take && !give && !attrs {
 		return step{kind: stepNone}
@@ -112,7 +113,7 @@ func (o *Options) planPresent(a *account, s sight) step {
 	case take:
 		return step{kind: stepRoles, roles: keep, taking: true}
 	default:
-		return setAttributes(a, s, attributes, false)
+		return o.setAttributes(a, s, attributes, false)
 	}
 }
 
@@ -120,11 +121,10 @@ func (o *Options) planSuspended(a *account, s sight) step {
 	if !a.Present {
 		return planGone(a, s)
 	}
-	held := a.actual.Roles
-	if u := a.memory.Unanswered; u != nil {
-		held = held.union(u.Roles)
+	if st, wait := o.missing(a, s); wait {
+		return st
 	}
-	if len(held) > 0 {
+	if len(a.held()) > 0 {
 		return step{kind: stepRoles, roles: nil, taking: true} // no fresh look: V-19
 	}
 	attributes := map[string]string{}
@@ -139,26 +139,63 @@ func (o *Options) planSuspended(a *account, s sight) step {
 		st.taking = true
 		return st
 	}
-	return setAttributes(a, s, attributes, true)
+	return o.setAttributes(a, s, attributes, true)
 }
 
 func (o *Options) planAbsent(a *account, s sight) step {
 	if !a.Present {
 		return planGone(a, s)
 	}
+	if st, wait := o.missing(a, s); wait {
+		return st
+	}
+	if u := a.memory.Unanswered; u != nil && u.Deleted {
+		// The same id once more: taking the roles of somebody deleted would invite him again.
+		if a.WisdomID != "" {
+			return step{kind: stepDelete, taking: true}
+		}
+		return step{kind: stepWait, taking: true, lookAfter: o.newer(a, s), reason: "whether an unanswered delete took effect"}
+	}
 	// The id is taken from a look that shows it for this address.
 	st, wait := o.needLook(a, s, o.Delivery.MaxBasisAge, "which id the address has")
 	if !wait && a.WisdomID != "" {
 		return step{kind: stepDelete, taking: true}
 	}
-	if len(a.actual.Roles) > 0 {
+	if len(a.held()) > 0 {
 		return step{kind: stepRoles, roles: nil, taking: true} // access ends now, the person when he was looked at
 	}
 	if !wait {
-		st = step{kind: stepWait, lookAfter: s.newer(a), reason: "which id the address has"}
+		st = step{kind: stepWait, lookAfter: o.newer(a, s), reason: "which id the address has"}
 	}
 	st.taking = true
 	return st
+}
+
+// missing waits for a second look about somebody whom the last one lacked: a call, of
+// whatever kind, might invite him again (V-19, V-27).
+func (o *Options) missing(a *account, s sight) (step, bool) {
+	if a.MissingLook == 0 {
+		return step{}, false
+	}
+	st, wait := o.needLook(a, s, o.Delivery.MaxBasisAge, "")
+	st.taking = true
+	return st, wait
+}
+
+// held are the units that are there, or may be: an unanswered call asked for them.
+func (a *account) held() grants {
+	if u := a.memory.Unanswered; u != nil {
+		return a.actual.Roles.union(u.Roles)
+	}
+	return a.actual.Roles
+}
+
+// surely are the units that are there, whatever an unanswered call did.
+func (a *account) surely() grants {
+	if u := a.memory.Unanswered; u != nil {
+		return a.actual.Roles.minus(u.Taken)
+	}
+	return a.actual.Roles
 }
 
 // planGone is for somebody who should have no access and is, as far as is known, not
@@ -176,9 +213,9 @@ func planGone(a *account, s sight) step {
 }
 
 // setAttributes needs the WisdomAI id, which only a look shows.
-func setAttributes(a *account, s sight, attributes map[string]string, taking bool) step {
+func (o *Options) setAttributes(a *account, s sight, attributes map[string]string, taking bool) step {
 	if a.WisdomID == "" {
-		return step{kind: stepWait, taking: taking, lookAfter: s.newer(a), reason: "the person's WisdomAI id"}
+		return step{kind: stepWait, taking: taking, lookAfter: o.newer(a, s), reason: "the person's WisdomAI id"}
 	}
 	return step{kind: stepAttributes, attributes: attributes, taking: taking}
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -126,13 +127,33 @@ func (e *entry) tell(out outcome) {
 
 // unpark queues every parked account after a look that began at begun was applied,
 // as far as that look is new enough for it.
-func (q *queue) unpark(begun time.Time) {
+// It returns when the next one must begin for the first of the others, zero if there are none.
+func (q *queue) unpark(begun time.Time) (next time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	var ids []int64
 	for id, e := range q.entries {
-		if !e.parked.IsZero() && !e.running && !begun.Before(e.parked) {
-			q.pushLocked(id, false)
+		switch {
+		case e.parked.IsZero() || e.running:
+		case begun.Before(e.parked):
+			next = earlier(next, e.parked)
+		default:
+			ids = append(ids, id)
 		}
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		q.pushLocked(id, false)
+	}
+	return next
+}
+
+// unparkOne queues an account, if it is parked.
+func (q *queue) unparkOne(id int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entries[id]; e != nil && !e.parked.IsZero() {
+		q.pushLocked(id, false)
 	}
 }
 
@@ -141,9 +162,22 @@ func (q *queue) giveUpWaiting(err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, e := range q.entries {
-		if !e.parked.IsZero() && !e.running && !e.queued {
-			e.tell(outcome{state: parked, err: err})
-		}
+		e.giveUp(err)
+	}
+}
+
+// giveUpWaitingFor is giveUpWaiting for one account.
+func (q *queue) giveUpWaitingFor(id int64, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if e := q.entries[id]; e != nil {
+		e.giveUp(err)
+	}
+}
+
+func (e *entry) giveUp(err error) {
+	if !e.parked.IsZero() && !e.running && !e.queued {
+		e.tell(outcome{state: parked, err: err})
 	}
 }
 
@@ -203,13 +237,12 @@ func (d *Directory) work(ctx context.Context) {
 			d.o.Log.Error("delivery could not be recorded; it is tried again", "account", id, "error", err)
 			out = outcome{state: backedOff, err: err}
 		}
-		if out.state == parked {
-			d.looker.want(out.after)
-		}
 		d.queue.finish(id, out)
 		if out.state == parked {
-			if err := d.looker.failing(); err != nil {
-				d.queue.giveUpWaiting(err)
+			if d.looker.want(out.after) { // it came while this was being planned
+				d.queue.unparkOne(id)
+			} else if err := d.looker.failing(); err != nil {
+				d.queue.giveUpWaitingFor(id, err)
 			}
 		}
 		if ctx.Err() != nil {

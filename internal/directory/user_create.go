@@ -187,7 +187,7 @@ func (d *Directory) rollBack(ctx context.Context, by Caller, id string, why erro
 		if err != nil {
 			return err
 		}
-		there := a.Present || a.CallOpen || !a.Uncertain.IsZero() || a.memory.Unanswered != nil || a.Delivered != 0
+		there := a.Present || a.CallOpen || !a.Uncertain.IsZero() || a.memory.Unanswered != nil
 		if there || len(groups) > 0 || d.told(id) {
 			return nil
 		}
@@ -200,6 +200,10 @@ func (d *Directory) rollBack(ctx context.Context, by Caller, id string, why erro
 		}
 		d.event(tx, by, "user.rolled_back", id, a.Email, map[string]any{"reason": why.Error()})
 		done, address = true, d.o.Rules.ShowAddress(a.Email)
+		if a.Delivered != 0 { // a former user's address is one again
+			d.leave(u, a, true, tx)
+			return a.put(tx)
+		}
 		return tx.DeleteAccount(a.ID)
 	})
 	if err != nil {

@@ -97,7 +97,8 @@ func (d *Directory) change(tx store.Tx, by Caller, u *store.User, doc Document, 
 	return true, touched, nil
 }
 
-// checkName refuses a userName that another user has; one who is only shown yields it.
+// checkName refuses a userName that another user has; one who is only shown yields it to
+// somebody inactive, and else as on_rename_conflict says.
 func (d *Directory) checkName(tx store.Tx, u *store.User) error {
 	other, err := tx.UserByName(d.o.Tenant, u.UserNameKey)
 	switch {
@@ -107,6 +108,8 @@ func (d *Directory) checkName(tx store.Tx, u *store.User) error {
 		return err
 	case other.ID == u.ID:
 		return nil
+	case !other.Managed && !u.Active:
+		return tx.HideUser(d.o.Tenant, other.ID) // V-02: no policy refuses a deactivation
 	case !other.Managed:
 		// His address is a different matter: point refuses it if it is asked for.
 		if row, err := tx.Account(other.Account); err == nil && d.o.Policy.OnRenameConflict != "adopt" {

@@ -266,6 +266,11 @@ func groupBody(name string, members ...string) string {
 	return `{"schemas":["` + schema.GroupURN + `"],"displayName":"` + name + `","members":[` + strings.Join(list, ",") + `]}`
 }
 
+// groupWith is a Group with members as they are to be sent.
+func groupWith(members string) string {
+	return `{"schemas":["` + schema.GroupURN + `"],"displayName":"New","members":` + members + `}`
+}
+
 func patchBody(operations ...string) string {
 	return `{"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"],"Operations":[` + strings.Join(operations, ",") + `]}`
 }

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -27,6 +28,7 @@ type fake struct {
 	done   []bool   // what was told about each 201
 	query  directory.UserQuery
 	before func(ctx context.Context, method string) error // called first, without the lock
+	exact  bool                                           // numbers keep their text when a document is read
 }
 
 func newFake() *fake {
@@ -67,13 +69,17 @@ func text(doc directory.Document, name string) string {
 }
 
 // clone takes a document through JSON, as a store would.
-func clone(doc directory.Document) directory.Document {
+func (f *fake) clone(doc directory.Document) directory.Document {
 	b, err := json.Marshal(doc)
 	if err != nil {
 		panic(err)
 	}
 	var out directory.Document
-	if err := json.Unmarshal(b, &out); err != nil {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if f.exact {
+		d.UseNumber()
+	}
+	if err := d.Decode(&out); err != nil {
 		panic(err)
 	}
 	return out
@@ -105,7 +111,7 @@ func (f *fake) CreateUser(ctx context.Context, by directory.Caller, doc director
 		return directory.User{}, nil, err
 	}
 	now := f.tick()
-	u := &directory.User{ID: f.newID("u"), Managed: true, Document: clone(doc), Version: 1, Created: now, Modified: now}
+	u := &directory.User{ID: f.newID("u"), Managed: true, Document: f.clone(doc), Version: 1, Created: now, Modified: now}
 	f.users = append(f.users, u)
 	return f.show(u), func(written bool) {
 		f.mu.Lock()
@@ -126,7 +132,7 @@ func (f *fake) find(id string) (*directory.User, error) {
 // show is a copy of a user with what is made of other rows.
 func (f *fake) show(u *directory.User) directory.User {
 	shown := *u
-	shown.Document = clone(u.Document)
+	shown.Document = f.clone(u.Document)
 	shown.Delivery = directory.Delivery{State: directory.DeliveryPending, Since: u.Modified, Detail: "WisdomAI is unreachable"}
 	for _, g := range f.groups {
 		for _, m := range g.Members {
@@ -277,17 +283,17 @@ func (f *fake) UpdateUser(ctx context.Context, by directory.Caller, id string, p
 	if err != nil {
 		return directory.User{}, err
 	}
-	if _, err := change(clone(u.Document)); err != nil { // change may run more than once
+	if _, err := change(f.clone(u.Document)); err != nil { // change may run more than once
 		return directory.User{}, err
 	}
-	next, err := change(clone(u.Document))
+	next, err := change(f.clone(u.Document))
 	if err == nil {
 		err = f.unique(text(next, "userName"), id)
 	}
 	if err != nil {
 		return directory.User{}, err
 	}
-	if next = clone(next); !reflect.DeepEqual(next, u.Document) {
+	if next = f.clone(next); !reflect.DeepEqual(next, u.Document) {
 		u.Document = next
 		f.touch(u)
 	}

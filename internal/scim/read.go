@@ -23,6 +23,9 @@ func (s *Server) readResource(c *gin.Context, rt *schema.ResourceType) (map[stri
 		return nil, err
 	}
 	s.dialect.Resource(rt, doc)
+	if rt == s.users {
+		noteDeactivation(c, doc)
+	}
 	extensions := make([]string, len(rt.Extensions))
 	for i, ext := range rt.Extensions {
 		extensions[i] = ext.ID
@@ -44,6 +47,9 @@ func (s *Server) readPatch(c *gin.Context, rt *schema.ResourceType) (*patch.Requ
 		return nil, err
 	}
 	s.dialect.Patch(rt, message)
+	if rt == s.users {
+		notePatchDeactivation(c, message)
+	}
 	options := s.dialect.Options()
 	options.MaxOperations, options.Paths = s.limits.Operations, s.filters
 	return patch.Decode(rt, message, options)

@@ -141,5 +141,6 @@ func (s *Server) fail(c *gin.Context, err error) {
 	case http.StatusServiceUnavailable:
 		c.Header("Retry-After", retryAfterOf(err))
 	}
+	s.reportRefusedDeactivation(c, err, e)
 	writeError(c.Writer, e)
 }

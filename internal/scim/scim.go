@@ -99,6 +99,10 @@ type Options struct {
 	Log *slog.Logger
 	// OnRequest, if set, is told of every request when it ends, for metrics. It must not block.
 	OnRequest func(RequestInfo)
+	// OnRefusedDeactivation, if set, is told of every write on a user that asked for
+	// active: false and was refused for good (V-02): any 4xx but 401, 404, 412, 413 and 415.
+	// id is "" for a POST. detail is the answer's, and may quote the document. It must not block.
+	OnRefusedDeactivation func(ctx context.Context, id, detail string)
 	// Now is the clock that durations are taken from; nil: time.Now.
 	Now func() time.Time
 	// NewRequestID names requests that bring no X-Request-Id; nil: a random UUID.
@@ -147,24 +151,25 @@ type RequestInfo struct {
 
 // Server serves one tenant. Safe for concurrent use.
 type Server struct {
-	directory    Directory
-	authenticate func(context.Context, *http.Request) (directory.Caller, error)
-	openDoors    bool // discovery needs no credentials
-	mount        string
-	baseURL      string
-	users        *schema.ResourceType
-	groups       *schema.ResourceType
-	dialect      *dialect.Dialect
-	strict       bool
-	filters      filter.Options
-	limits       Limits
-	budget       time.Duration
-	log          *slog.Logger
-	onRequest    func(RequestInfo)
-	now          func() time.Time
-	newRequestID func() string
-	engine       *gin.Engine
-	encoders     sync.Pool // of *encoder, for their buffers
+	directory             Directory
+	authenticate          func(context.Context, *http.Request) (directory.Caller, error)
+	openDoors             bool // discovery needs no credentials
+	mount                 string
+	baseURL               string
+	users                 *schema.ResourceType
+	groups                *schema.ResourceType
+	dialect               *dialect.Dialect
+	strict                bool
+	filters               filter.Options
+	limits                Limits
+	budget                time.Duration
+	log                   *slog.Logger
+	onRequest             func(RequestInfo)
+	now                   func() time.Time
+	newRequestID          func() string
+	onRefusedDeactivation func(ctx context.Context, id, detail string)
+	engine                *gin.Engine
+	encoders              sync.Pool // of *encoder, for their buffers
 }
 
 // New makes the server of one tenant.
@@ -184,21 +189,22 @@ func New(o Options) (*Server, error) {
 		}
 	}
 	s := &Server{
-		directory:    o.Directory,
-		authenticate: o.Authenticate,
-		openDoors:    !o.DiscoveryNeedsAuth,
-		mount:        o.Mount,
-		baseURL:      strings.TrimRight(o.BaseURL, "/"),
-		users:        schema.User(o.Extension),
-		groups:       schema.Group(o.UniqueGroupNames),
-		dialect:      dialect.New(o.Strict),
-		strict:       o.Strict,
-		limits:       o.Limits.withDefaults(),
-		budget:       o.RequestBudget,
-		log:          o.Log,
-		onRequest:    o.OnRequest,
-		now:          o.Now,
-		newRequestID: o.NewRequestID,
+		directory:             o.Directory,
+		authenticate:          o.Authenticate,
+		openDoors:             !o.DiscoveryNeedsAuth,
+		mount:                 o.Mount,
+		baseURL:               strings.TrimRight(o.BaseURL, "/"),
+		users:                 schema.User(o.Extension),
+		groups:                schema.Group(o.UniqueGroupNames),
+		dialect:               dialect.New(o.Strict),
+		strict:                o.Strict,
+		limits:                o.Limits.withDefaults(),
+		budget:                o.RequestBudget,
+		log:                   o.Log,
+		onRequest:             o.OnRequest,
+		onRefusedDeactivation: o.OnRefusedDeactivation,
+		now:                   o.Now,
+		newRequestID:          o.NewRequestID,
 	}
 	s.filters = filter.Options{
 		Strict:    o.Strict,

@@ -176,6 +176,9 @@ func TestChecklistBadPatch(t *testing.T) {
 		{"M-57 array index", "/Users/u-0001", patchBody(good, `{"op":"replace","path":"emails[0]","value":"x"}`), 400, "invalidPath"},
 		{"M-58 userName in use", "/Users/u-0001", patchBody(good, `{"op":"replace","path":"userName","value":"BOB@suite.example"}`), 409, "uniqueness"},
 		{"C-29 malformed JSON", "/Users/u-0001", `{"schemas":`, 400, "invalidSyntax"},
+		{"Field10 remove members null", "/Groups/g-0003", patchBody(`{"op":"remove","path":"members","value":null}`), 400, "invalidValue"},
+		{"Field10 replace by an empty object", "/Groups/g-0003", patchBody(`{"op":"replace","path":"members","value":[{}]}`), 400, "invalidValue"},
+		{"Field10 replace by null ids", "/Groups/g-0003", patchBody(`{"op":"replace","value":{"members":[{"value":null}]}}`), 400, "invalidValue"},
 		{"G-04 G-15 unknown member", "/Groups/g-0003", patchBody(good, `{"op":"add","path":"members","value":[{"value":"u-0002"},{"value":"nobody"}]}`), 400, "invalidValue"},
 		{"G-09 taken displayName", "/Groups/g-0003", patchBody(`{"op":"replace","path":"displayName","value":"admins"}`), 409, "uniqueness"},
 	}

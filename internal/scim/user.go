@@ -11,12 +11,12 @@ import (
 
 // createUser is POST /Users (RFC 7644 section 3.3).
 func (s *Server) createUser(c *gin.Context) {
-	show, err := s.projection(c, s.users)
+	doc, err := s.readResource(c, s.users)
 	if err != nil {
 		s.fail(c, err)
 		return
 	}
-	doc, err := s.readResource(c, s.users)
+	show, err := s.projection(c, s.users)
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -64,12 +64,12 @@ func (s *Server) getUser(c *gin.Context) {
 // putUser is PUT /Users/{id} (RFC 7644 section 3.5.1): what is not given is cleared
 // (U-05), but for `active`, which nobody means to change by leaving it out (U-06).
 func (s *Server) putUser(c *gin.Context) {
-	show, err := s.projection(c, s.users)
+	doc, err := s.readResource(c, s.users)
 	if err != nil {
 		s.failUser(c, err)
 		return
 	}
-	doc, err := s.readResource(c, s.users)
+	show, err := s.projection(c, s.users)
 	if err != nil {
 		s.failUser(c, err)
 		return
@@ -83,12 +83,12 @@ func (s *Server) putUser(c *gin.Context) {
 
 // patchUser is PATCH /Users/{id} (RFC 7644 section 3.5.2).
 func (s *Server) patchUser(c *gin.Context) {
-	show, err := s.projection(c, s.users)
+	req, err := s.readPatch(c, s.users)
 	if err != nil {
 		s.failUser(c, err)
 		return
 	}
-	req, err := s.readPatch(c, s.users)
+	show, err := s.projection(c, s.users)
 	if err != nil {
 		s.failUser(c, err)
 		return

@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"context"
 	"io"
 	"log/slog"
 	"strings"
@@ -16,8 +15,7 @@ type LogOptions struct {
 	Redact bool
 }
 
-// NewLogger returns a logger that writes to w. Each entry carries the request id of
-// its context ([WithRequestID]) as `request`. Tokens and JWTs are masked wherever
+// NewLogger returns a logger that writes to w. Tokens and JWTs are masked wherever
 // they appear, whether or not Redact is set (design: secrets never reach a log).
 func NewLogger(w io.Writer, o LogOptions) *slog.Logger {
 	var level slog.Level // the zero value is info
@@ -35,24 +33,5 @@ func NewLogger(w io.Writer, o LogOptions) *slog.Logger {
 	if strings.EqualFold(o.Format, "json") {
 		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(withRequest{h})
-}
-
-// withRequest adds the request id of the context to each entry.
-type withRequest struct{ slog.Handler }
-
-func (h withRequest) Handle(ctx context.Context, record slog.Record) error {
-	if id := RequestID(ctx); id != "" {
-		record = record.Clone()
-		record.AddAttrs(slog.String("request", id))
-	}
-	return h.Handler.Handle(ctx, record)
-}
-
-func (h withRequest) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return withRequest{h.Handler.WithAttrs(attrs)}
-}
-
-func (h withRequest) WithGroup(name string) slog.Handler {
-	return withRequest{h.Handler.WithGroup(name)}
+	return slog.New(h)
 }

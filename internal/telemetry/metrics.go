@@ -20,7 +20,6 @@ type Metrics struct {
 	requests         *prometheus.CounterVec
 	requestSeconds   *prometheus.HistogramVec
 	authFailures     *prometheus.CounterVec
-	dialect          *prometheus.CounterVec
 	refusedLeavers   *prometheus.CounterVec
 	calls            *prometheus.CounterVec
 	callSeconds      *prometheus.HistogramVec
@@ -57,8 +56,6 @@ func NewMetrics(version string) *Metrics {
 		[]float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}, "tenant", "method", "route")
 	m.authFailures = counter("auth_failures_total",
 		"Who is turned away? Requests without a good token, by reason.", "tenant", "reason")
-	m.dialect = counter("dialect_rules_total",
-		"Which shapes that the RFC does not allow does the IdP send? Normalisations by rule.", "tenant", "rule")
 	m.refusedLeavers = counter("refused_deactivations_total",
 		"Did a leaver keep access because his deactivation was refused (V-02)? Alert on any.", "tenant")
 	m.calls = counter("wisdomai_calls_total",
@@ -109,9 +106,6 @@ func (m *Metrics) Request(tenant, method, route string, status int, took time.Du
 func (m *Metrics) AuthFailure(tenant, reason string) {
 	m.authFailures.WithLabelValues(tenant, reason).Inc()
 }
-
-// DialectRule counts one normalisation; rule is its tag ("op-case").
-func (m *Metrics) DialectRule(tenant, rule string) { m.dialect.WithLabelValues(tenant, rule).Inc() }
 
 // RefusedDeactivation counts a write that would have ended with active: false and
 // was refused (V-02).

@@ -35,7 +35,6 @@ func TestMetrics(t *testing.T) {
 	m.Request("default", http.MethodGet, "/Users/:id", 200, time.Millisecond)
 	m.Request("default", "BREW", "", 404, time.Millisecond)
 	m.AuthFailure("default", "expired")
-	m.DialectRule("default", "op-case")
 	m.RefusedDeactivation("default")
 	m.WisdomCall("default", "createUsers", "ok", time.Second)
 	m.WisdomCall("default", "createUsers", "transient", time.Second)
@@ -45,6 +44,9 @@ func TestMetrics(t *testing.T) {
 	m.Look("default", "failed", 7, begun.Add(time.Minute), time.Second)
 	m.WatchBacklog(func() ([]telemetry.Backlog, error) {
 		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, OldestAge: 90 * time.Second}}, nil
+	})
+	m.WatchDialect(func() map[string]map[string]int64 {
+		return map[string]map[string]int64{"default": {"op-case": 7, "urn-dot": 0}, "strict": {}}
 	})
 	status, got := scrape(t, m)
 	want := []string{
@@ -56,7 +58,8 @@ func TestMetrics(t *testing.T) {
 		`scimbridge_backlog_oldest_seconds{tenant="default"} 90`,
 		`scimbridge_build_info{version="v1.2.3"} 1`,
 		`scimbridge_deliveries_total{outcome="delivered",tenant="default"} 1`,
-		`scimbridge_dialect_rules_total{rule="op-case",tenant="default"} 1`,
+		`scimbridge_dialect_rules_total{rule="op-case",tenant="default"} 7`,
+		`scimbridge_dialect_rules_total{rule="urn-dot",tenant="default"} 0`,
 		`scimbridge_look_applied_timestamp_seconds{tenant="default"} 1.7900000005e+09`,
 		`scimbridge_look_seconds_count{tenant="default"} 2`,
 		`scimbridge_look_users{tenant="default"} 42`,

@@ -21,6 +21,7 @@
 package dialect
 
 import (
+	"strings"
 	"sync/atomic"
 
 	"github.com/scimbridge/scimbridge/internal/scim/patch"
@@ -167,9 +168,13 @@ func (d *Dialect) Options() patch.Options {
 }
 
 // attributes applies the rules for values to an object of attributes: a body, or the
-// value of an operation without path.
+// value of an operation without path, where the core attributes may stand under their URN.
 func (d *Dialect) attributes(rt *schema.ResourceType, object map[string]any) {
 	for key, value := range object {
+		if core, ok := value.(map[string]any); ok && strings.EqualFold(key, rt.Schema.ID) {
+			d.attributes(rt, core)
+			continue
+		}
 		if ext := rt.Extension(key); ext != nil {
 			if inner, ok := value.(map[string]any); ok {
 				d.extension(ext, inner)

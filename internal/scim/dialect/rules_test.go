@@ -66,6 +66,9 @@ var shapes = []struct {
 	{"unknown-schema", "user", `{"schemas":["urn:x","<core>","<ent>"],"userName":"u"}`, `{"schemas":["<core>","<ent>"],"userName":"u"}`},
 	{"unknown-schema", "patch", `{"schemas":["<patch>","urn:x"],"Operations":[]}`, `[]`},
 
+	// The core attributes may stand under their own URN.
+	{"bool-string", "patch", `[{"op":"replace","value":{"<core>":{"active":"False"}}}]`, `[{"op":"replace","value":{"<core>":{"active":false}}}]`},
+
 	{"op-case", "patch", `[{"op":"Replace","path":"title","value":"x"},{"op":"REMOVE","path":"title"},{"op":"Add","value":{"title":"x"}}]`,
 		`[{"op":"replace","path":"title","value":"x"},{"op":"remove","path":"title"},{"op":"add","value":{"title":"x"}}]`},
 

@@ -7,12 +7,14 @@ import (
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 )
 
-// Apply gives the document that doc becomes. doc is in the canonical form of
-// schema.ResourceType.Check and so is the result, so that a request that changes
-// nothing gives an equal document. doc is not changed and shares nothing with the
-// result; on an error nothing has happened (M-07).
+// Apply gives the document that doc becomes. doc has the attributes of
+// schema.ResourceType.Check, perhaps with numbers that have been through JSON; the result
+// is in its canonical form, so that a request that changes nothing gives an equal
+// document. Stored values that the schema takes no longer stay as they are, unless the
+// request is about their attribute: a deactivation must not fail for them (V-02). doc is not
+// changed; on an error nothing has happened (M-07).
 func (r *Request) Apply(doc map[string]any) (map[string]any, error) {
-	out := cloneObject(doc)
+	out, stale := r.rt.Fit(doc)
 	for i := range r.steps {
 		s := &r.steps[i]
 		if err := r.apply(s, out); err != nil {
@@ -22,9 +24,45 @@ func (r *Request) Apply(doc map[string]any) (map[string]any, error) {
 	// What each step did is right by itself; the whole is what the schema judges.
 	checked, inv := r.rt.Check(out)
 	if inv != nil {
-		return nil, refuse(scimerrors.ScimType(inv.ScimType), "the resource that results: %s", inv.Error())
+		return nil, &Error{
+			ScimError: refusal(scimerrors.ScimType(inv.ScimType), "the resource that results: %s", inv.Error()),
+			Attribute: inv.Attribute,
+		}
 	}
+	r.keep(stale, checked)
 	return checked, nil
+}
+
+// keep puts back what no longer fits the schema and is no business of the request.
+func (r *Request) keep(stale, doc map[string]any) {
+	for name, value := range stale {
+		if ext := r.rt.Extension(name); ext != nil {
+			home, ok := doc[ext.ID].(map[string]any)
+			if !ok {
+				home = map[string]any{}
+			}
+			for name, value := range value.(map[string]any) {
+				if !r.isAbout(ext.ID, name) {
+					home[name] = clone(value)
+				}
+			}
+			if len(home) > 0 {
+				doc[ext.ID] = home
+			}
+		} else if !r.isAbout("", name) {
+			doc[name] = clone(value)
+		}
+	}
+}
+
+// isAbout reports whether a step is about an attribute, or its whole extension.
+func (r *Request) isAbout(urn, name string) bool {
+	for i := range r.steps {
+		if ref := r.steps[i].ref; ref.URN == urn && (ref.Attribute == nil || ref.Attribute.Name == name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (r *Request) apply(s *step, doc map[string]any) error {

@@ -29,6 +29,7 @@ type step struct {
 type compiler struct {
 	r *Request
 	place
+	null bool // the operation has a value, which is null
 }
 
 func (c *compiler) emit(s step) { c.r.steps = append(c.r.steps, s) }
@@ -56,6 +57,11 @@ func (c *compiler) object(urn string, object map[string]any) error {
 			}
 		}
 		ref, ok := c.r.rt.Resolve(urn, key, "", false)
+		if !ok && urn == "" {
+			if err := c.notAPath(key); err != nil {
+				return err
+			}
+		}
 		if !ok || ref.Attribute == nil || ref.Attribute.Mutability == schema.ReadOnly || isSchemas(ref) {
 			continue
 		}
@@ -66,10 +72,24 @@ func (c *compiler) object(urn string, object map[string]any) error {
 	return nil
 }
 
+// notAPath refuses a key that is no name and would mean an attribute as a path. An
+// unknown name may be ignored (C-18); a request that says what it wants, in the wrong
+// place, must not be answered as if it were done. What is readOnly may be ignored too (M-45).
+func (c *compiler) notAPath(key string) error {
+	if !strings.ContainsAny(key, ".[:") {
+		return nil
+	}
+	path, err := filter.ParsePath(key, c.r.rt, c.r.opts.Paths)
+	if err != nil || path.Ref.Attribute == nil || path.Ref.Attribute.Mutability == schema.ReadOnly || path.Ref.Target().Mutability == schema.ReadOnly {
+		return nil
+	}
+	return c.at(path.Ref.String()).refuse(scimerrors.ScimTypeInvalidPath, "%q is a path; expected the name of an attribute here, and paths as path", path.Ref.String())
+}
+
 // at is the compiler for an attribute that a value without path names.
 func (c *compiler) at(path string) *compiler {
 	inner := *c
-	inner.place.path = path
+	inner.place.path, inner.place.attribute = path, path
 	return &inner
 }
 
@@ -90,6 +110,7 @@ func (c *compiler) extension(ext *schema.Schema, value any) error {
 // target takes an operation with a path.
 func (c *compiler) target(path *filter.Path, value any) error {
 	ref := path.Ref
+	c.place.attribute = ref.String()
 	switch {
 	case ref.Attribute == nil && c.kind == remove:
 		c.emit(step{place: c.place, do: remove, ref: ref})
@@ -176,6 +197,9 @@ func (c *compiler) removal(s step, value any) error {
 		c.emit(s)
 		return nil
 	}
+	if c.null && s.list() && isMembers(s.ref.Attribute) {
+		return c.refuse(scimerrors.ScimTypeInvalidValue, "members.value: the value is null and names nobody; to remove all members leave value out")
+	}
 	return c.unset(s)
 }
 
@@ -236,11 +260,7 @@ func (c *compiler) check(s *step, value any) (any, error) {
 		if !isList {
 			return nil, c.refuse(scimerrors.ScimTypeInvalidValue, "%s: expected a list of values", path)
 		}
-		v, err := c.single(a, path, list)
-		if err == nil && isMembers(a) {
-			err = c.noEmptyMember(a, list, v)
-		}
-		return v, err
+		return c.single(a, path, list)
 	case isList:
 		return nil, c.refuse(scimerrors.ScimTypeInvalidValue, "%s: expected one value, found a list", path)
 	case a.Type == schema.Complex && (s.filter == nil || s.do == add):
@@ -251,21 +271,6 @@ func (c *compiler) check(s *step, value any) (any, error) {
 		return nil, c.refuse(scimerrors.ScimTypeInvalidValue, "%s: expected at least one sub-attribute", path)
 	}
 	return v, err
-}
-
-// noEmptyMember refuses a list of members in which one is left without content. A
-// value that says nothing is nothing elsewhere (C-22), but a list of members who were
-// not named would empty a group.
-func (c *compiler) noEmptyMember(a *schema.Attribute, list []any, checked any) error {
-	if kept, _ := checked.([]any); len(kept) == len(list) {
-		return nil
-	}
-	for i, member := range list {
-		if v, _ := schema.CheckValue(a, a.Name, member); v == nil {
-			return c.refuse(scimerrors.ScimTypeInvalidValue, "members: value %d of the list names nobody; expected the id of a member in value", i+1)
-		}
-	}
-	return nil // some were there twice
 }
 
 func (c *compiler) single(a *schema.Attribute, path string, value any) (any, error) {

@@ -11,8 +11,9 @@
 //     directory carries out on rows, so that adding one member to a group of a
 //     hundred thousand costs the same as to a group of ten.
 //
-// Every error is a scimerrors.ScimError with a scimType of RFC 7644 table 9 and a
-// detail that names the operation by its place in the list, its path and what was expected.
+// Every error is a scimerrors.ScimError, or an [Error] around one, with a scimType of RFC
+// 7644 table 9 and a detail that names the operation by its place in the list, its path and
+// what was expected.
 //
 // # What IdPs send instead
 //

@@ -1,8 +1,6 @@
 package patch
 
 import (
-	"reflect"
-
 	scimerrors "github.com/elimity-com/scim/errors"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 )
@@ -40,7 +38,7 @@ type list struct {
 func (l *list) run(r *Request) error {
 	switch {
 	case l.listed:
-		l.drop(l.isListed)
+		l.dropListed()
 		return nil
 	case !l.selects() && l.do == remove:
 		l.values = nil
@@ -52,8 +50,9 @@ func (l *list) run(r *Request) error {
 		}
 		return nil
 	case !l.selects():
+		there := newIndex(l.ref.Attribute, l.values)
 		for _, v := range l.value.([]any) {
-			if err := l.add(v); err != nil {
+			if err := l.add(v, there); err != nil {
 				return err
 			}
 		}
@@ -96,6 +95,15 @@ func (l *list) drop(gone func(any) bool) {
 	l.values = kept
 }
 
+// dropListed drops the values that the step lists: one is meant by the sub-attributes
+// that are given of it. Entra names members by `value` alone.
+func (l *list) dropListed() {
+	there := newIndex(l.ref.Attribute, l.values)
+	for _, v := range l.value.([]any) {
+		there.drop(l.values, v) // what is nil goes with all that is empty
+	}
+}
+
 // append appends a value that is the list's own.
 func (l *list) append(v any) {
 	l.values = append(l.values, v)
@@ -109,20 +117,21 @@ func (l *list) notePrimary(i int, given any) {
 }
 
 // add appends a value, or merges it into the one that is there already (M-15, M-16).
-func (l *list) add(v any) error {
-	for i, there := range l.values {
-		if !same(l.ref.Attribute, there, v) {
-			continue
-		}
-		if object, ok := there.(map[string]any); ok {
-			if err := l.merge(object, v.(map[string]any)); err != nil {
-				return err
-			}
-			l.notePrimary(i, v)
-		}
+func (l *list) add(v any, there *index) error {
+	i, found := there.find(l.values, v)
+	if !found {
+		v = clone(v)
+		there.note(len(l.values), v)
+		l.append(v)
 		return nil
 	}
-	l.append(clone(v))
+	if object, ok := l.values[i].(map[string]any); ok {
+		if err := l.merge(object, v.(map[string]any)); err != nil {
+			return err
+		}
+		there.note(i, v)
+		l.notePrimary(i, v)
+	}
 	return nil
 }
 
@@ -206,44 +215,4 @@ func (l *list) filled() []any {
 		return v == nil || complex && len(object) == 0
 	})
 	return l.values
-}
-
-// same tells whether a value that is to be added is there already (M-16): the same key
-// in a list of key/value pairs, the same id among members, the same value and type
-// elsewhere, where a type that is not given is any. A complex value without these,
-// such as an address, is there if everything that is given is.
-func same(a *schema.Attribute, there, given any) bool {
-	object, complex := there.(map[string]any)
-	if !complex {
-		return there == given
-	}
-	next := given.(map[string]any)
-	if a.Sub("key") != nil {
-		return next["key"] != nil && next["key"] == object["key"]
-	}
-	if next["value"] != nil && a.Sub("value") != nil {
-		kind, typed := next["type"]
-		return next["value"] == object["value"] && (!typed || isMembers(a) || kind == object["type"])
-	}
-	for name, v := range next {
-		if !reflect.DeepEqual(object[name], v) {
-			return false
-		}
-	}
-	return true
-}
-
-func isMembers(a *schema.Attribute) bool {
-	return a.Name == "members" && a.Sub("$ref") != nil
-}
-
-// isListed tells whether a value is among those that the step lists: one is meant by
-// the sub-attributes that are given of it. Entra names members by `value` alone.
-func (l *list) isListed(there any) bool {
-	for _, v := range l.value.([]any) {
-		if same(l.ref.Attribute, there, v) {
-			return true
-		}
-	}
-	return false
 }

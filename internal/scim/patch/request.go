@@ -66,6 +66,10 @@ type Request struct {
 
 // Decode reads a message, as package body decodes it, for a resource of type rt. The
 // message is not kept and not changed.
+//
+// A remove of a group's members empties the group only if it has no value at all, as the
+// RFC says. With `"value": null` it is refused: a client that computed whom to take away
+// and got nothing meant nobody.
 func Decode(rt *schema.ResourceType, message map[string]any, opts Options) (*Request, error) {
 	if opts.MaxOperations == 0 {
 		opts.MaxOperations = 1000
@@ -109,16 +113,24 @@ func Decode(rt *schema.ResourceType, message map[string]any, opts Options) (*Req
 	return r, nil
 }
 
-// decode adds the steps of one operation. Keys that the RFC does not know are ignored.
+// decode adds the steps of one operation. Keys that the RFC does not know are ignored, but
+// not those that it knows in another case: a remove without its path or value is another one.
 func (r *Request) decode(index int, operation map[string]any) error {
+	for _, known := range []string{"op", "path", "value"} {
+		for key := range operation {
+			if key != known && strings.EqualFold(key, known) {
+				return refuse(scimerrors.ScimTypeInvalidSyntax, "Operations[%d]: expected the key %s in lower case", index, known)
+			}
+		}
+	}
 	op, _ := operation["op"].(string)
-	c := compiler{r: r, place: place{index: index, kind: kind(op)}}
+	value, given := operation["value"]
+	c := compiler{r: r, place: place{index: index, kind: kind(op)}, null: given && value == nil}
 	switch c.kind {
 	case add, remove, replace:
 	default:
 		return refuse(scimerrors.ScimTypeInvalidSyntax, `Operations[%d]: op: expected "add", "remove" or "replace"`, index)
 	}
-	value, given := operation["value"]
 	if !given && c.kind != remove {
 		return c.refuse(scimerrors.ScimTypeInvalidValue, "%s needs a value", c.kind)
 	}

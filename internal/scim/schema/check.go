@@ -27,7 +27,8 @@ func invalidValue(path, format string, args ...any) *Invalid {
 // (C-22), readOnly attributes and `schemas` dropped, password dropped, duplicate
 // (type, value) pairs dropped (C-24), extensions under their URN in schema spelling,
 // integers as int64, decimals as float64. Required attributes must be there and not
-// blank. Two primaries, wrong types, NUL characters are Invalid, and so is an
+// blank, and a group's members named by their id: `[{}]` and `[{"value": null}]` are not the
+// empty list. A member's type is User or Group, in any case. Two primaries, wrong types, NUL characters are Invalid, and so is an
 // attribute that is there twice, in different cases (C-29).
 //
 // The document is not changed; what is returned shares none of its maps and lists.
@@ -248,6 +249,9 @@ func checkList(a *Attribute, path string, list []any, whole bool) (any, *Invalid
 	primary := false
 	for i, element := range list {
 		v, inv := checkOne(a, path, element, whole)
+		if inv == nil && a.naming {
+			inv = checkNamed(a, path, v)
+		}
 		if inv != nil {
 			if len(list) > 1 {
 				inv.Detail += fmt.Sprintf(" (value %d of the list)", i+1)
@@ -271,6 +275,27 @@ func checkList(a *Attribute, path string, list []any, whole bool) (any, *Invalid
 		return nil, nil
 	}
 	return out, nil
+}
+
+// checkNamed checks that a value of a list whose values name somebody does, and brings
+// the type of whom it names into schema spelling (G-07).
+func checkNamed(a *Attribute, path string, value any) *Invalid {
+	object, _ := value.(map[string]any)
+	if id, _ := object["value"].(string); strings.TrimSpace(id) == "" {
+		return invalidValue(path+".value", "expected the id of a member; the value names nobody")
+	}
+	kind, _ := object["type"].(string)
+	if kind == "" {
+		return nil
+	}
+	known := a.Sub("type").CanonicalValues
+	for _, k := range known {
+		if equalFold(k, kind) {
+			object["type"] = k
+			return nil
+		}
+	}
+	return invalidValue(path+".type", "expected %s, found %s", strings.Join(known, " or "), describe(kind))
 }
 
 // checkOne checks a single value: of a singular attribute, or one element of a list.

@@ -39,6 +39,7 @@ func Group(uniqueNames bool) *ResourceType {
 		name.Uniqueness = UniqueServer
 	}
 	members := group.Attribute("members")
+	members.naming = true
 	members.Sub("value").CaseExact = true // an id, as in groups
 	// The server's own display is what is shown (G-18), so one that is written is
 	// no change of the membership and must not be refused as one (M-47).

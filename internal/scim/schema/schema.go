@@ -61,6 +61,11 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"`
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
+
+	// naming is whether each value of the list names somebody by its sub-attribute
+	// `value`. Elsewhere a value without content is no value (C-22); a list of members who
+	// were not named must not become an empty list, which empties a group.
+	naming bool
 }
 
 // Sub finds a sub-attribute by name, without case; nil if there is none.

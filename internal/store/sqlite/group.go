@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"iter"
-	"strings"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -75,19 +74,20 @@ func (t *tx) CountGroups(tenant string, where *store.Condition) (int, error) {
 // thisGroup is the number of the group with a tenant and an id.
 const thisGroup = "(SELECT seq FROM groups WHERE tenant = ? AND id = ?)"
 
+const selectMembers = `SELECT m.member_id, m.type, CASE m.type
+		WHEN 'Group' THEN (SELECT g.display_name FROM groups g WHERE g.tenant = m.tenant AND g.id = m.member_id)
+		ELSE (SELECT CASE u.display_name WHEN '' THEN u.user_name ELSE u.display_name END
+			FROM users u WHERE u.tenant = m.tenant AND u.id = m.member_id) END
+	FROM memberships m WHERE m.group_seq = ` + thisGroup + ` ORDER BY m.seq`
+
 func (t *tx) Members(tenant, group string) iter.Seq2[*store.Member, error] {
-	scan := func(r *rows) *store.Member {
+	return each(t, func(r *rows) *store.Member {
 		return &store.Member{Group: group, ID: r.text(), Type: r.text(), Display: r.text()}
-	}
-	return each(t, scan, `SELECT m.member_id, m.type, CASE m.type
-			WHEN 'Group' THEN (SELECT g.display_name FROM groups g WHERE g.tenant = m.tenant AND g.id = m.member_id)
-			ELSE (SELECT CASE u.display_name WHEN '' THEN u.user_name ELSE u.display_name END
-				FROM users u WHERE u.tenant = m.tenant AND u.id = m.member_id) END
-		FROM memberships m WHERE m.group_seq = `+thisGroup+` ORDER BY m.seq`, tenant, group)
+	}, selectMembers, tenant, group)
 }
 
 func (t *tx) AddMember(tenant string, m store.Member) (bool, error) {
-	group, err := get(t, number, strings.Trim(thisGroup, "()"), tenant, m.Group)
+	group, err := get(t, number, "SELECT seq FROM groups WHERE tenant = ? AND id = ?", tenant, m.Group)
 	if err != nil {
 		return false, err
 	}
@@ -101,10 +101,12 @@ func (t *tx) RemoveMember(tenant, group, member string) (bool, error) {
 	return n == 1, err
 }
 
+var selectGroupsOf = "SELECT " + groups.columns + ` FROM groups
+	WHERE seq IN (SELECT group_seq FROM memberships WHERE tenant = ? AND member_id = ?)
+	ORDER BY display_name_key, id`
+
 func (t *tx) GroupsOf(tenant, member string) ([]*store.Group, error) {
-	return all(t, scanGroup, "SELECT "+groups.columns+` FROM groups
-		WHERE seq IN (SELECT group_seq FROM memberships WHERE tenant = ? AND member_id = ?)
-		ORDER BY display_name_key, id`, tenant, member)
+	return all(t, scanGroup, selectGroupsOf, tenant, member)
 }
 
 func (t *tx) HasMember(tenant, group, member string) (bool, error) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -26,8 +27,8 @@ const migrationWait = 10 * time.Second
 // migrate brings the schema up to date. It happens once, however many processes open
 // the file at the same time, and only while nobody else has it open: an older program
 // would go on with a schema that it does not know.
-func migrate(ctx context.Context, path string, log *slog.Logger) error {
-	for deadline := time.Now().Add(migrationWait); ; {
+func migrate(ctx context.Context, path string, wait time.Duration, log *slog.Logger) error {
+	for deadline := time.Now().Add(wait); ; {
 		current, target, err := versions(ctx, path)
 		switch {
 		case err != nil:
@@ -55,10 +56,10 @@ func migrate(ctx context.Context, path string, log *slog.Logger) error {
 				Advice: "stop the server that uses it, and start this version again",
 			}
 		}
-		select { // the other one may be migrating: look again
+		select { // the other one may be migrating: look again, but not in step with others that do
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(5*time.Millisecond + rand.N(40*time.Millisecond)):
 		}
 	}
 }
@@ -90,6 +91,9 @@ func versions(ctx context.Context, path string) (current, target int64, err erro
 			err = e
 		}
 	}()
+	if _, err := c.exec("BEGIN"); err != nil { // one snapshot: another process may be migrating
+		return 0, 0, err
+	}
 	id, err := c.number("PRAGMA application_id")
 	if err != nil {
 		return 0, 0, err
@@ -114,9 +118,10 @@ func versions(ctx context.Context, path string) (current, target int64, err erro
 
 // up applies the migrations that are missing.
 func up(ctx context.Context, path string) (err error) {
-	// An exclusive lock from the first access until the connection is closed; busy at
-	// once if anybody else has the file open.
-	settings, err := connector(path, []pragma{{"busy_timeout", "100"}, {"locking_mode", "EXCLUSIVE"}}, common[1:])
+	// In exclusive mode a connection keeps its locks until it is closed. It must not wait
+	// for one: two that waited for each other, each with the lock of a reader, would do so
+	// for ever. (For the same reason goose, which waits, comes last.)
+	settings, err := connector(path, []pragma{{"busy_timeout", "0"}, {"locking_mode", "EXCLUSIVE"}})
 	if err != nil {
 		return err
 	}
@@ -127,6 +132,15 @@ func up(ctx context.Context, path string) (err error) {
 		}
 	}()
 	db.SetMaxOpenConns(1) // the lock is the connection's
+	steps := []string{"BEGIN EXCLUSIVE", "COMMIT"}
+	for _, p := range common[1:] {
+		steps = append(steps, "PRAGMA "+p.name+" = "+p.value)
+	}
+	for _, s := range steps {
+		if _, err := db.ExecContext(ctx, s); err != nil {
+			return err
+		}
+	}
 	files, err := fs.Sub(migrationFiles, "migrations")
 	if err != nil {
 		return err

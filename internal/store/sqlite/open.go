@@ -105,24 +105,35 @@ func connector(path string, settings ...[]pragma) (driver.Connector, error) {
 	return engine.NewConnector(name.String())
 }
 
-// prepareFile sees to it that path is a file that this process may write, and that
-// nobody else may read: it holds personal data. SQLite gives its other files the same mode.
-func prepareFile(path string) error {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err == nil {
-		return f.Close()
+// makeFile makes the file, if it is not there, such that nobody else may read it: it
+// holds personal data. SQLite gives its other files the same mode.
+//
+// A file that is there is not opened: closing it would take from this process all
+// locks on it that SQLite has (https://www.sqlite.org/howtocorrupt.html, 2.2).
+func makeFile(path string) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		var f *os.File
+		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+			return f.Close()
+		}
 	}
 	e := &OpenError{Path: path, Kind: KindFailed, Reason: "cannot be opened", Err: err}
 	switch {
+	case err == nil && info.Mode().IsRegular(), errors.Is(err, fs.ErrExist): // another process was faster
+		return nil
+	case err == nil:
+		e.Kind, e.Reason, e.Advice = KindPath, "is a folder or device, not a file", "name a file, such as "+filepath.Join(path, "scimbridge.db")
 	case errors.Is(err, fs.ErrNotExist):
 		e.Kind, e.Reason, e.Advice = KindPath, "its folder is not there", "create "+filepath.Dir(path)
-	case errors.Is(err, syscall.EISDIR):
-		e.Kind, e.Reason, e.Advice = KindPath, "is a folder", "name a file in it"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		e.Kind, e.Reason = KindPermission, "may not be read and written"
-		e.Advice = fmt.Sprintf("give user %d the right to write %s and its folder", os.Getuid(), path)
+		e.Kind, e.Reason, e.Advice = KindPermission, "may not be made or read", mayWrite(path)
 	}
 	return e
+}
+
+func mayWrite(path string) string {
+	return fmt.Sprintf("give user %d the right to write %s and its folder, where SQLite keeps its log", os.Getuid(), path)
 }
 
 // explain makes an OpenError of what SQLite said while the store was being opened.
@@ -139,8 +150,7 @@ func explain(path string, err error) error {
 		e.Kind, e.Reason = KindNotDatabase, "is not an SQLite database, or is damaged"
 		e.Advice = "name another file, or restore this one from a backup"
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
-		e.Kind, e.Reason = KindPermission, "its folder may not be written, where SQLite keeps the log"
-		e.Advice = fmt.Sprintf("give user %d the right to write %s", os.Getuid(), filepath.Dir(path))
+		e.Kind, e.Reason, e.Advice = KindPermission, "may not be read and written", mayWrite(path)
 	case sqlite3.SQLITE_FULL:
 		e.Reason, e.Advice = "the disk is full", "make room"
 	}

@@ -2,47 +2,63 @@ package sqlite
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
 // queries turns conditions into SQL for one table.
+//
+// Which index is used is decided here and not by SQLite: without statistics it likes
+// to walk a whole tenant in the order of the list, rather than sort the three users of
+// a group. So a condition gives two things: a source, which is a SELECT of row numbers
+// from the best index, and a filter for what the source leaves open, in which columns are
+// written +column, SQLite's way of saying that their indexes are not to be used. (CROSS
+// JOIN is its way of saying that tables are to be joined in the order written.)
 type queries struct {
 	table  *table
 	fields map[store.Field]field
 }
 
-// field is how an attribute is asked for. Exactly one of the columns is set.
+// field is how an attribute is asked for. Exactly one of text, flag, time and rows is set.
 type field struct {
-	text  string // a column with a string
-	sw    bool   // the text's index serves prefixes
-	flag  string // a column with a boolean
-	time  string // a column with a time
-	other string // a condition on another table: takes the tenant and, for the verb, = or IN
+	text string // a column with a string
+	sw   bool   // the text's index serves prefixes
+	flag string // a column with a boolean
+	time string // a column with a time
+	rows string // a SELECT of row numbers that takes the tenant and, for the verb, = or IN
+	few  int    // 1: at most a handful of rows have one value; 2: some; 0: an index is no help
 }
 
 var userQueries = &queries{table: users, fields: map[store.Field]field{
-	store.FieldID:           {text: "id"},
-	store.FieldUserName:     {text: "user_name_key", sw: true},
-	store.FieldExternalID:   {text: "external_id"},
-	store.FieldDisplayName:  {text: "display_name_key", sw: true},
-	store.FieldActive:       {flag: "active"},
-	store.FieldLastModified: {time: "modified"},
-	store.FieldEmail:        {other: "seq IN (SELECT user_seq FROM user_emails WHERE tenant = ? AND email_key %s)"},
-	store.FieldGroup: {other: "id IN (SELECT member_id FROM memberships WHERE group_seq IN" +
-		" (SELECT seq FROM groups WHERE tenant = ? AND id %s))"},
+	store.FieldID:           {few: 1, text: "id"},
+	store.FieldUserName:     {few: 1, text: "user_name_key", sw: true},
+	store.FieldExternalID:   {few: 1, text: "external_id"},
+	store.FieldEmail:        {few: 1, rows: "SELECT user_seq FROM user_emails WHERE tenant = ? AND email_key %s"},
+	store.FieldDisplayName:  {few: 2, text: "display_name_key", sw: true},
+	store.FieldLastModified: {few: 2, time: "modified"},
+	store.FieldGroup: {few: 2, rows: "SELECT u.seq FROM groups g CROSS JOIN memberships m ON m.group_seq = g.seq" +
+		" CROSS JOIN users u ON u.tenant = g.tenant AND u.id = m.member_id WHERE g.tenant = ? AND g.id %s"},
+	store.FieldActive: {flag: "active"},
 }}
 
 var groupQueries = &queries{table: groups, fields: map[store.Field]field{
-	store.FieldID:           {text: "id"},
-	store.FieldExternalID:   {text: "external_id"},
-	store.FieldDisplayName:  {text: "display_name_key", sw: true},
-	store.FieldLastModified: {time: "modified"},
-	store.FieldMember:       {other: "seq IN (SELECT group_seq FROM memberships WHERE tenant = ? AND member_id %s)"},
+	store.FieldID:           {few: 1, text: "id"},
+	store.FieldExternalID:   {few: 1, text: "external_id"},
+	store.FieldDisplayName:  {few: 1, text: "display_name_key", sw: true},
+	store.FieldMember:       {few: 2, rows: "SELECT group_seq FROM memberships WHERE tenant = ? AND member_id %s"},
+	store.FieldLastModified: {few: 2, time: "modified"},
 }}
+
+// Ranks of sources, better ones first: 1 and 2 are those of field.few for equality.
+const rankRange = 3
+
+// maxTerms bounds the SELECTs of one source; SQLite takes 500.
+const maxTerms = 400
 
 // clause is a piece of SQL with its arguments.
 type clause struct {
@@ -75,148 +91,232 @@ func (q *queries) where(tenant string, c *store.Condition) (clause, error) {
 	if c == nil {
 		return own, nil
 	}
-	w, err := q.condition(tenant, c)
+	filter, err := q.filter(tenant, c)
 	if err != nil {
 		return clause{}, err
 	}
-	return join([]clause{own, w}, " AND "), nil
+	if c.Field != "" && q.fields[c.Field].rows == "" { // one column: SQLite does what is right
+		direct, _ := q.comparison("", c)
+		return join(" AND ", own, direct), nil
+	}
+	from, ok := q.source(tenant, c)
+	if !ok {
+		return join(" AND ", own, filter), nil
+	}
+	rows := clause{"seq IN (" + from.sql + ")", from.args}
+	if from.exact {
+		return rows, nil
+	}
+	return join(" AND ", rows, filter), nil
 }
 
-func (q *queries) condition(tenant string, c *store.Condition) (clause, error) {
+var errForm = errors.New("it must have exactly one of All, Any and Field")
+
+// filter is a condition on the columns of a row.
+func (q *queries) filter(tenant string, c *store.Condition) (clause, error) {
 	if c == nil {
-		return clause{}, malformed
+		return clause{}, fmt.Errorf("%w: %w", store.ErrCondition, errForm)
 	}
 	switch [3]bool{len(c.All) > 0, len(c.Any) > 0, c.Field != ""} {
 	case [3]bool{true, false, false}:
-		return q.every(tenant, c.All, " AND ")
+		return q.filters(tenant, c.All, " AND ")
 	case [3]bool{false, true, false}:
-		return q.every(tenant, gather(c.Any), " OR ")
+		return q.filters(tenant, c.Any, " OR ")
 	case [3]bool{false, false, true}:
-		if cl, ok := q.leaf(tenant, c); ok {
+		if cl, ok := q.comparison("+", c); ok {
 			return cl, nil
+		}
+		if rows, ok := q.rows(tenant, c.Field, c.Cmp, c.Value); ok {
+			return clause{"+seq IN (" + rows.sql + ")", rows.args}, nil
 		}
 		return clause{}, fmt.Errorf("%w: %s %s %T of %s", store.ErrCondition, c.Field, c.Cmp, c.Value, q.table.name)
 	}
-	return clause{}, malformed
+	return clause{}, fmt.Errorf("%w: %w", store.ErrCondition, errForm)
 }
 
-var malformed = fmt.Errorf("%w: it must have exactly one of All, Any and Field", store.ErrCondition)
-
-func (q *queries) every(tenant string, list []*store.Condition, op string) (clause, error) {
+func (q *queries) filters(tenant string, list []*store.Condition, op string) (clause, error) {
 	parts := make([]clause, len(list))
 	for i, c := range list {
 		var err error
-		if parts[i], err = q.condition(tenant, c); err != nil {
+		if parts[i], err = q.filter(tenant, c); err != nil {
 			return clause{}, err
 		}
 	}
-	return join(parts, op), nil
+	return join(op, parts...), nil
 }
 
-// leaf is a comparison, if an index serves it.
-func (q *queries) leaf(tenant string, c *store.Condition) (clause, bool) {
+// comparison compares a column with a value, if the field is one and its index can.
+func (q *queries) comparison(sign string, c *store.Condition) (clause, bool) {
 	f := q.fields[c.Field]
 	switch v := c.Value.(type) {
 	case string:
 		switch {
-		case c.Cmp == store.Sw && f.sw:
-			return prefix(f.text, v), true
 		case c.Cmp == store.Eq && f.text != "":
-			return equal(f.text, v), true
-		case c.Cmp == store.Eq && f.other != "" && v == "":
-			return never, true
-		case c.Cmp == store.Eq && f.other != "":
-			return clause{fmt.Sprintf(f.other, "= ?"), []any{tenant, v}}, true
-		}
-	case anyOf:
-		list := inList(v)
-		switch {
-		case f.text != "":
-			return clause{f.text + " " + list.sql + " AND " + f.text + " <> ''", list.args}, true
-		case f.other != "":
-			return clause{fmt.Sprintf(f.other, list.sql), slices.Concat([]any{tenant}, list.args)}, true
+			return equal(sign, f.text, v), true
+		case c.Cmp == store.Sw && f.sw:
+			return prefix(sign, f.text, v), true
 		}
 	case bool:
-		return clause{f.flag + " = ?", []any{v}}, c.Cmp == store.Eq && f.flag != ""
+		return clause{sign + f.flag + " = ?", []any{v}}, c.Cmp == store.Eq && f.flag != ""
 	case time.Time:
 		if f.time != "" {
-			return compare(f.time, c.Cmp, v)
+			return compareTime(sign+f.time, c.Cmp, v)
 		}
 	}
 	return clause{}, false
 }
 
-// anyOf is the value of a leaf that gather made.
+// rows selects the row numbers that a field of another table gives.
+func (q *queries) rows(tenant string, name store.Field, op store.Cmp, value any) (clause, bool) {
+	f := q.fields[name]
+	if f.rows == "" || op != store.Eq {
+		return clause{}, false
+	}
+	switch v := value.(type) {
+	case string:
+		if v == "" {
+			return q.none(), true
+		}
+		return clause{fmt.Sprintf(f.rows, "= ?"), []any{tenant, v}}, true
+	case anyOf:
+		in := inList(v)
+		return clause{fmt.Sprintf(f.rows, in.sql), append([]any{tenant}, in.args...)}, true
+	}
+	return clause{}, false
+}
+
+// source is a SELECT of row numbers among which are all that meet a condition.
+type source struct {
+	clause
+	rank  int  // how few they are likely to be, see rankRange
+	terms int  // SELECTs in it
+	exact bool // they are those that meet it, no more
+}
+
+// source finds the best index for a condition that filter has found well formed.
+func (q *queries) source(tenant string, c *store.Condition) (source, bool) {
+	switch {
+	case len(c.All) > 0:
+		return q.best(tenant, c.All)
+	case len(c.Any) > 0:
+		return q.union(tenant, c.Any)
+	}
+	f := q.fields[c.Field]
+	if f.few == 0 {
+		return source{}, false
+	}
+	s := source{rank: f.few, terms: 1, exact: true}
+	if c.Cmp != store.Eq {
+		s.rank = rankRange
+	}
+	var ok bool
+	if s.clause, ok = q.rows(tenant, c.Field, c.Cmp, c.Value); ok {
+		return s, true
+	}
+	where, _ := q.comparison("", c)
+	s.clause = q.own(tenant, where)
+	return s, true
+}
+
+// best takes the one source of several that must all be met.
+func (q *queries) best(tenant string, list []*store.Condition) (best source, found bool) {
+	for _, c := range list {
+		if s, ok := q.source(tenant, c); ok && (!found || s.rank < best.rank) {
+			best, found = s, true
+		}
+	}
+	best.exact = best.exact && len(list) == 1
+	return best, found
+}
+
+// union adds the sources of several of which one must be met; there is none if one has none.
+// Comparisons of one field with several texts ("id eq a or id eq b or ...") are one list
+// to look up.
+func (q *queries) union(tenant string, list []*store.Condition) (source, bool) {
+	all := source{rank: 1, exact: true}
+	var selects []string
+	add := func(s source) {
+		all.rank, all.terms, all.exact = max(all.rank, s.rank), all.terms+s.terms, all.exact && s.exact
+		selects = append(selects, s.sql)
+		all.args = append(all.args, s.args...)
+	}
+	texts := make(map[store.Field]anyOf)
+	var names []store.Field // of texts, in order: equal conditions should be equal statements
+	for _, c := range list {
+		if v, ok := c.Value.(string); ok && c.Cmp == store.Eq {
+			if texts[c.Field] == nil {
+				names = append(names, c.Field)
+			}
+			texts[c.Field] = append(texts[c.Field], v)
+			continue
+		}
+		s, ok := q.source(tenant, c)
+		if !ok {
+			return source{}, false
+		}
+		add(s)
+	}
+	for _, name := range names {
+		f := q.fields[name]
+		rows, ok := q.rows(tenant, name, store.Eq, texts[name])
+		if !ok {
+			in := inList(texts[name])
+			rows = q.own(tenant, clause{f.text + " " + in.sql + " AND " + f.text + " <> ''", in.args})
+		}
+		add(source{clause: rows, rank: f.few, terms: 1, exact: true})
+	}
+	all.sql = strings.Join(selects, " UNION ALL ")
+	return all, all.terms <= maxTerms
+}
+
+// own selects from the table itself.
+func (q *queries) own(tenant string, where clause) clause {
+	w := join(" AND ", clause{"tenant = ?", []any{tenant}}, where)
+	return clause{"SELECT seq FROM " + q.table.name + " WHERE " + w.sql, w.args}
+}
+
+// none selects nothing.
+func (q *queries) none() clause {
+	return clause{"SELECT seq FROM " + q.table.name + " WHERE FALSE", nil}
+}
+
+// anyOf is a list of texts of which one is to be equal.
 type anyOf []string
 
-// gather makes one leaf of those that compare one field with strings for equality, so
-// that a long "id eq a or id eq b or ..." is a list to look up.
-func gather(list []*store.Condition) []*store.Condition {
-	values := make(map[store.Field]anyOf)
-	for _, c := range list {
-		if v, ok := equalsText(c); ok {
-			values[c.Field] = append(values[c.Field], v)
-		}
-	}
-	var out []*store.Condition
-	for _, c := range list {
-		_, ok := equalsText(c)
-		switch {
-		case !ok || len(values[c.Field]) == 1:
-			out = append(out, c)
-		case values[c.Field] != nil: // the first of its field
-			out = append(out, &store.Condition{Field: c.Field, Cmp: store.Eq, Value: values[c.Field]})
-			delete(values, c.Field)
-		}
-	}
-	return out
-}
-
-// equalsText says whether c compares a field with a string for equality, and with which.
-func equalsText(c *store.Condition) (string, bool) {
-	if c == nil || c.Field == "" || len(c.All)+len(c.Any) > 0 || c.Cmp != store.Eq {
-		return "", false
-	}
-	v, ok := c.Value.(string)
-	return v, ok
-}
-
-// inList is a list of strings as one argument: the statement is the same for any length.
-// "" is left out: nothing is equal to it.
-func inList(values anyOf) clause {
-	values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" })
-	list, _ := json.Marshal(values) // strings always can
+// inList is a list as one argument: the statement is the same for any length. "" is
+// left out: nothing is equal to it.
+func inList(texts anyOf) clause {
+	texts = slices.DeleteFunc(slices.Clone(texts), func(v string) bool { return v == "" })
+	list, _ := json.Marshal(texts) // texts can always be encoded
 	return clause{"IN (SELECT value FROM json_each(?))", []any{string(list)}}
 }
 
-// never matches nothing.
-var never = clause{"FALSE", nil}
-
 // equal also says that the text is not empty: that is what tells SQLite that a partial
 // index will do.
-func equal(column, v string) clause {
+func equal(sign, column, v string) clause {
 	if v == "" {
-		return never
+		return clause{"FALSE", nil}
 	}
-	return clause{column + " = ? AND " + column + " <> ''", []any{v}}
+	return clause{sign + column + " = ? AND " + sign + column + " <> ''", []any{v}}
 }
 
 // prefix is a range of the index: from the prefix up to the first text that is
 // greater than all that begin with it. Texts are compared as bytes.
-func prefix(column, v string) clause {
+func prefix(sign, column, v string) clause {
 	end := []byte(v)
 	for len(end) > 0 && end[len(end)-1] == 0xff {
 		end = end[:len(end)-1]
 	}
+	from := clause{sign + column + " >= ? AND " + sign + column + " <> ''", []any{v}}
 	if len(end) == 0 {
-		return clause{column + " >= ? AND " + column + " <> ''", []any{v}}
+		return from
 	}
 	end[len(end)-1]++
-	return clause{column + " >= ? AND " + column + " < ? AND " + column + " <> ''", []any{v, string(end)}}
+	return join(" AND ", from, clause{sign + column + " < ?", []any{string(end)}})
 }
 
-// compare compares a stored time, which is whole microseconds, with one that may be finer.
-func compare(column string, op store.Cmp, v time.Time) (clause, bool) {
+// compareTime compares a stored time, which is whole microseconds, with one that may be finer.
+func compareTime(column string, op store.Cmp, v time.Time) (clause, bool) {
 	floor := v.UnixMicro()
 	ceil := floor
 	if time.UnixMicro(floor).Before(v) {
@@ -225,7 +325,7 @@ func compare(column string, op store.Cmp, v time.Time) (clause, bool) {
 	switch op {
 	case store.Eq:
 		if floor != ceil {
-			return never, true
+			return clause{"FALSE", nil}, true
 		}
 		return clause{column + " = ?", []any{floor}}, true
 	case store.Gt:
@@ -242,11 +342,11 @@ func compare(column string, op store.Cmp, v time.Time) (clause, bool) {
 
 // join nests by halves, so that a long list does not exceed the depth that SQLite
 // allows. It needs at least one part.
-func join(parts []clause, op string) clause {
+func join(op string, parts ...clause) clause {
 	if len(parts) == 1 {
 		return parts[0]
 	}
 	half := len(parts) / 2
-	left, right := join(parts[:half], op), join(parts[half:], op)
+	left, right := join(op, parts[:half]...), join(op, parts[half:]...)
 	return clause{"(" + left.sql + ")" + op + "(" + right.sql + ")", slices.Concat(left.args, right.args)}
 }

@@ -50,7 +50,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, &OpenError{Path: o.Path, Kind: KindPath, Reason: "cannot be made absolute", Err: err}
 	}
-	if err := prepareFile(path); err != nil {
+	if err := makeFile(path); err != nil {
 		return nil, err
 	}
 	// What distributions' builds of SQLite do: a commit in half the time, as durable. For
@@ -58,11 +58,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if _, err := engine.Fdatasync(true); err != nil && !errors.Is(err, engine.ErrFdatasyncUnavailable) {
 		return nil, explain(path, err)
 	}
-	if err := migrate(ctx, path, o.Log); err != nil {
+	if err := migrate(ctx, path, migrationWait, o.Log); err != nil {
 		return nil, explain(path, err)
 	}
 	s, err := open(ctx, path, o.Now)
-	return s, explain(path, err)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	return s, nil
 }
 
 func open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
@@ -78,7 +81,12 @@ func open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	if err != nil {
 		return nil, err
 	}
-	return &Store{now: now, writer: &writer{conn: c}, readers: newReaders(read)}, nil
+	s := &Store{now: now, writer: &writer{conn: c}, readers: newReaders(read)}
+	// SQLite opens what it may only read without a word; a statement that would write tells.
+	if err := s.writer.update(ctx, func(c *conn) error { _, err := c.exec("DELETE FROM meta WHERE FALSE"); return err }); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // View runs fn on a snapshot; see store.Store. At most maxReaders run at the same time,

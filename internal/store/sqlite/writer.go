@@ -165,31 +165,25 @@ func (w *writer) abandon(cause error) error {
 	return b.err
 }
 
-// pass gives the turn to the next in line, after a commit if it is time for one.
+// pass gives the turn to the next in line, or to nobody, after a commit if the batch is
+// full or nobody is left to join it.
 func (w *writer) pass() {
 	for {
-		if b := w.batch; b != nil && (b.kept >= maxBatch || time.Since(b.began) >= maxBatchTime || !w.queued()) {
+		w.mu.Lock()
+		next := w.waiting.Front()
+		if b := w.batch; b != nil && (next == nil || b.kept >= maxBatch || time.Since(b.began) >= maxBatchTime) {
+			w.mu.Unlock()
 			w.commit()
+			continue
 		}
-		if w.handOver() {
-			return
+		if next == nil {
+			w.taken = false
+		} else {
+			close(w.waiting.Remove(next).(*turn).given)
 		}
+		w.mu.Unlock()
+		return
 	}
-}
-
-// handOver gives the turn to the next in line, or to nobody if all work is committed.
-func (w *writer) handOver() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if next := w.waiting.Front(); next != nil {
-		close(w.waiting.Remove(next).(*turn).given)
-		return true
-	}
-	if w.batch != nil { // who was in line a moment ago went away
-		return false
-	}
-	w.taken = false
-	return true
 }
 
 func (w *writer) commit() {
@@ -199,12 +193,6 @@ func (w *writer) commit() {
 	}
 	close(w.batch.done)
 	w.batch = nil
-}
-
-func (w *writer) queued() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.waiting.Len() > 0
 }
 
 // acquire waits for the turn.
@@ -256,5 +244,8 @@ func (w *writer) close() error {
 	}
 	w.closed = true
 	_ = w.await(context.Background()) // cannot end early
+	if w.batch != nil {
+		w.commit()
+	}
 	return w.conn.close()
 }

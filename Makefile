@@ -1,0 +1,38 @@
+# What a developer types. `.ci/run` is what must hold; the checks here are its steps.
+
+SECONDS ?= 30
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race fuzz generate lint image-build-steps ci
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the program, ./scimbridge
+	go build -o scimbridge ./cmd/scimbridge
+
+test: ## run the tests, by the command of the README
+	@.ci/run test
+
+race: ## run the tests under the race detector (needs gcc)
+	@.ci/run race
+
+fuzz: ## run every fuzz target for SECONDS (30) each
+	@grep --recursive --include='*_test.go' --only-matching --extended-regexp '^func Fuzz[A-Za-z0-9_]+' cmd internal | \
+	while IFS=: read -r file function; do \
+		name=$${function#func }; \
+		echo "--- $$name, $$(dirname $$file)"; \
+		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(SECONDS)s "./$$(dirname $$file)" || exit 1; \
+	done
+
+generate: ## write the generated code anew (genqlient, gqlgen)
+	go generate ./...
+
+lint: ## gofmt, go vet, staticcheck, and what else CI looks at without running tests
+	@.ci/run modules format generate vet staticcheck documents
+
+image-build-steps: ## take the Dockerfile's steps without an engine, and try the result
+	@.ci/run image
+
+ci: ## everything that must hold
+	@.ci/run

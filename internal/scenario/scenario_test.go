@@ -1,0 +1,91 @@
+package scenario_test
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/scimbridge/scimbridge/internal/scenario"
+)
+
+var update = flag.Bool("update", false, "write what each scenario leaves at WisdomAI to testdata/golden/idp")
+
+const (
+	scenarios = "../../testdata/idp"
+	golden    = "../../testdata/golden/idp"
+)
+
+// notYet are the scenarios that fail, each with what they need and the bridge does
+// not have yet. One that passes has to leave the list.
+var notYet = map[string]string{
+	"generic/03-pagination-and-sorting": "sorting (RFC 7644 section 3.4.2.3)",
+	"generic/04-projection-and-search":  "a search over all resource types (RFC 7644 section 3.4.3)",
+	"generic/07-bulk":                   "bulk (RFC 7644 section 3.7)",
+}
+
+// TestScenarios replays every scenario of testdata/idp, each on a bridge of its own, and
+// compares what it does and leaves at WisdomAI with its golden file.
+func TestScenarios(t *testing.T) {
+	all, err := scenario.Load(scenarios)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]bool{}
+	for _, s := range all {
+		files[s.File] = true
+		t.Run(s.File, func(t *testing.T) {
+			t.Parallel()
+			b := start(t)
+			stages := []scenario.Stage{{Users: b.simulator.Users()}}
+			b.target.After = func(number int, step scenario.Step) {
+				b.settled(t)
+				stages = append(stages, scenario.Stage{After: fmt.Sprintf("%d %s", number, step.Name), Users: b.simulator.Users()})
+			}
+			failure := s.Run(t.Context(), b.target)
+			if reason, listed := notYet[s.File]; listed {
+				if failure == nil {
+					t.Fatalf("passes, and is listed as one that needs %s: take it off the list", reason)
+				}
+				t.Skipf("needs %s, which is still to come: step %d, %q: %s", reason, failure.Step, failure.Name, failure.Wrong[0])
+			}
+			if failure != nil {
+				t.Fatal(failure)
+			}
+			compare(t, filepath.Join(golden, s.File+".json"), scenario.Record(stages))
+		})
+	}
+	for file := range notYet {
+		if !files[file] {
+			t.Errorf("%s is listed as one that fails, and there is no such scenario", file)
+		}
+	}
+}
+
+func compare(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("no golden file for\n%s\nrun go test ./internal/scenario -update, and read what it wrote", got)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("what is at WisdomAI (-%s +now):\n%s", file, diff)
+	}
+}

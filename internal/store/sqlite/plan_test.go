@@ -1,0 +1,160 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+// plan is how SQLite says that it will run a query.
+func plan(t *testing.T, c *conn, query string, args ...any) string {
+	t.Helper()
+	r, err := c.query("EXPLAIN QUERY PLAN "+query, args...)
+	if err != nil {
+		t.Fatalf("%v in %s", err, query)
+	}
+	var steps []string
+	for r.next() {
+		_, _, _ = r.value(), r.value(), r.value()
+		steps = append(steps, r.text())
+	}
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Join(steps, "; ")
+}
+
+func openForPlans(t *testing.T) *conn {
+	t.Helper()
+	s, err := Open(t.Context(), Options{Path: filepath.Join(t.TempDir(), "plan.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s.writer.conn
+}
+
+// TestConditionsUseIndexes holds what each kind of filter costs: the index named is
+// searched by what stands in brackets, and nothing else of the table is read.
+func TestConditionsUseIndexes(t *testing.T) {
+	c := openForPlans(t)
+	is := func(f store.Field, v any) *store.Condition {
+		return &store.Condition{Field: f, Cmp: store.Eq, Value: v}
+	}
+	sw := func(f store.Field, v any) *store.Condition {
+		return &store.Condition{Field: f, Cmp: store.Sw, Value: v}
+	}
+	after := &store.Condition{Field: store.FieldLastModified, Cmp: store.Gt, Value: time.Unix(0, 0)}
+	all := func(list ...*store.Condition) *store.Condition { return &store.Condition{All: list} }
+	anyOf := func(list ...*store.Condition) *store.Condition { return &store.Condition{Any: list} }
+	active, alice, bob := is(store.FieldActive, true), is(store.FieldUserName, "alice"), is(store.FieldUserName, "bob")
+	admins := is(store.FieldGroup, "admins")
+
+	const (
+		byName   = "users_name (tenant=? AND user_name_key=?)"
+		byEmail  = "user_emails USING PRIMARY KEY (tenant=? AND email_key=?)"
+		byGroup  = "g USING COVERING INDEX groups_id (tenant=? AND id=?); SEARCH m USING COVERING INDEX memberships_of_group (group_seq=?); SEARCH u USING COVERING INDEX users_id (tenant=? AND id=?)"
+		byMember = "memberships USING COVERING INDEX memberships_of_member (tenant=? AND member_id=?)"
+	)
+	for _, test := range []struct {
+		name    string
+		queries *queries
+		where   *store.Condition
+		want    []string // in the plan
+	}{
+		{"all users", userQueries, nil, []string{"users_list (tenant=?)"}},
+		{"id", userQueries, is(store.FieldID, "x"), []string{"users_id (tenant=? AND id=?)"}},
+		{"userName", userQueries, alice, []string{byName}},
+		{"userName sw", userQueries, sw(store.FieldUserName, "al"), []string{"users_name (tenant=? AND user_name_key>? AND user_name_key<?)"}},
+		{"externalId", userQueries, is(store.FieldExternalID, "x"), []string{"users_external (tenant=? AND external_id=?)"}},
+		{"displayName", userQueries, is(store.FieldDisplayName, "x"), []string{"users_display (tenant=? AND display_name_key=?)"}},
+		{"displayName sw", userQueries, sw(store.FieldDisplayName, "x"), []string{"users_display (tenant=? AND display_name_key>? AND display_name_key<?)"}},
+		{"emails.value", userQueries, is(store.FieldEmail, "x"), []string{byEmail}},
+		{"groups.value", userQueries, admins, []string{byGroup}},
+		{"active", userQueries, active, []string{"users_active (tenant=? AND active=?)"}},
+		{"meta.lastModified", userQueries, after, []string{"users_modified (tenant=? AND modified>?)"}},
+		{"userName or userName", userQueries, anyOf(alice, bob), []string{byName}},
+		{"userName or e-mail", userQueries, anyOf(alice, is(store.FieldEmail, "x")), []string{byName, byEmail}},
+		{"e-mail or e-mail", userQueries, anyOf(is(store.FieldEmail, "x"), is(store.FieldEmail, "y")), []string{byEmail}},
+		{"displayName and active", userQueries, all(active, is(store.FieldDisplayName, "x")), []string{"users_display (tenant=? AND display_name_key=?)"}},
+		{"group and active", userQueries, all(active, admins), []string{byGroup}},
+		{"group and userName", userQueries, all(admins, alice), []string{byName}},
+		{"modified and active", userQueries, all(active, after), []string{"users_modified (tenant=? AND modified>?)"}},
+		{"active and either name", userQueries, all(active, anyOf(alice, bob)), []string{byName}},
+		{"either half of a tree", userQueries, anyOf(all(active, alice), all(after, is(store.FieldEmail, "x"))), []string{byName, byEmail}},
+
+		{"all groups", groupQueries, nil, []string{"groups_list (tenant=?)"}},
+		{"group id", groupQueries, is(store.FieldID, "x"), []string{"groups_id (tenant=? AND id=?)"}},
+		{"group displayName", groupQueries, is(store.FieldDisplayName, "x"), []string{"groups_display (tenant=? AND display_name_key=?)"}},
+		{"group externalId", groupQueries, is(store.FieldExternalID, "x"), []string{"groups_external (tenant=? AND external_id=?)"}},
+		{"members.value", groupQueries, is(store.FieldMember, "x"), []string{byMember}},
+		{"group and member", groupQueries, all(is(store.FieldMember, "x"), is(store.FieldID, "y")), []string{"groups_id (tenant=? AND id=?)"}},
+		{"group meta.lastModified", groupQueries, after, []string{"groups_modified (tenant=? AND modified>?)"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			query, args, err := test.queries.list("t", store.Query{Where: test.where, Limit: 10})
+			if err != nil {
+				t.Fatal(err)
+			}
+			count, countArgs, err := test.queries.count("t", test.where)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list := plan(t, c, query, args...)
+			for what, got := range map[string]string{"list": list, "count": plan(t, c, count, countArgs...)} {
+				if strings.Contains(strings.ReplaceAll(got, "SCAN json_each", ""), "SCAN") {
+					t.Errorf("%s scans: %s", what, got)
+				}
+				if test.where == nil {
+					continue // any index of the tenant counts all
+				}
+				for _, want := range test.want {
+					if !strings.Contains(got, want) {
+						t.Errorf("%s: %s\nwant %s", what, got, want)
+					}
+				}
+				if strings.Contains(got, "(tenant=?)") {
+					t.Errorf("%s walks the tenant: %s", what, got)
+				}
+			}
+			for _, want := range test.want {
+				if !strings.Contains(list, want) {
+					t.Errorf("list: %s\nwant %s", list, want)
+				}
+			}
+		})
+	}
+}
+
+// TestQueuesUseIndexes: what the convergence loop asks every second must not
+// depend on how many accounts there are.
+func TestQueuesUseIndexes(t *testing.T) {
+	c := openForPlans(t)
+	for _, test := range []struct{ name, query, want string }{
+		{"DueAccounts", dueAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due<?)"},
+		{"NextDue", nextDue, "SEARCH accounts USING COVERING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
+		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
+		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
+		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
+		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
+		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
+		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},
+		{"Backlog uncertain", backlogUncertain, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
+		{"Members", selectMembers, "SEARCH m USING INDEX memberships_list (group_seq=?)"},
+		{"GroupsOf", selectGroupsOf, "SEARCH memberships USING COVERING INDEX memberships_of_member (tenant=? AND member_id=?)"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			got := plan(t, c, test.query, make([]any, strings.Count(test.query, "?"))...)
+			if !strings.Contains(got, test.want) || strings.Contains(got, "SCAN") || strings.Contains(got, "(tenant=?)") {
+				t.Errorf("plan %s\nwant %s", got, test.want)
+			}
+		})
+	}
+}
