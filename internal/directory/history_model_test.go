@@ -210,14 +210,8 @@ func (m *model) move(u *modelUser, to string) (conflict bool) {
 	case p.former != nil:
 		m.takeOver(p)
 	}
-	switch {
-	case p.open || old.open:
-		p.mayHave = p.mayHave.union(carried)
-		p.attrFree = true
-	case !p.there:
-		p.hand = p.hand.union(carried)
-		maps.Copy(p.foreign, attributes)
-	}
+	p.hand = p.hand.union(carried)
+	maps.Copy(p.foreign, attributes)
 	p.allowed = p.allowed.union(carried)
 	m.suspend(old)
 	old.user, old.former = nil, u
