@@ -42,7 +42,10 @@ func TestChecklistHTTP(t *testing.T) {
 			{"PATCH", "/Groups", "GET, HEAD, OPTIONS, POST"},
 			{"POST", u, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
 			{"BREW", "/Groups/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
-			{"GET", "/Bulk", "OPTIONS, POST"}, // B-27
+			{"GET", "/Bulk", "OPTIONS, POST"},           // B-27
+			{"BREW", "/Users/.search", "OPTIONS, POST"},
+			{"TRACE", "/Groups/.search", "OPTIONS, POST"},
+			{"BREW", "/Users/.find", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
 		} {
 			r := on(t).do(tt.method, tt.path, "")
 			r.refused(405, "")
