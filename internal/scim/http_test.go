@@ -291,6 +291,7 @@ func TestChecklistOrder(t *testing.T) {
 		{"PUT", "/Users/nobody", big, "text/plain", "", `"7"`, 404},
 		{"BREW", "/Users/" + id, big, "text/plain", "", `"7"`, 405},
 		{"PUT", "/Users/" + id, big, "text/plain", "", `"7"`, 415},
+		{"PUT", "/Users/" + id + "?attributes=a&excludedAttributes=b", big, "text/plain", "", `"7"`, 415},
 		{"PUT", "/Users/" + id, big, "", "", `"7"`, 413},
 		{"PUT", "/Users/" + id, "{", "", "", `"7"`, 400},
 		{"PUT", "/Users/" + id, taken, "", "", `"7"`, 412},
