@@ -126,21 +126,17 @@ func caller(c *gin.Context) directory.Caller {
 	return by
 }
 
-// budgeted is the request's context with the time that it may spend in the directory.
-func (s *Server) budgeted(c *gin.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.Request.Context(), s.budget)
+// budgeted is a request's context with the time that it may spend in the directory.
+func (s *Server) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.budget)
 }
 
 // fail answers with an error. Faults of ours are logged, with the request's id.
 func (s *Server) fail(c *gin.Context, err error) {
 	e := asScimError(err)
-	switch e.Status {
-	case http.StatusInternalServerError:
-		s.log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", slog.String("request", c.GetString(requestKey)),
-			slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Any("error", err))
-	case http.StatusServiceUnavailable:
+	s.logFault(c.Request.Context(), c.GetString(requestKey), c.Request.Method, c.FullPath(), e.Status, err)
+	if e.Status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", retryAfterOf(err))
 	}
-	s.reportRefusedDeactivation(c, err, e)
 	writeError(c.Writer, e)
 }

@@ -29,20 +29,20 @@ func (s *Server) routes() *gin.Engine {
 		e.HEAD(path, h)
 	}
 	get("/Users", s.listUsers)
-	e.POST("/Users", s.createUser)
+	e.POST("/Users", s.alone(s.createUser))
 	e.POST("/Users/.search", s.searchUsers)
 	get("/Users/:id", s.getUser)
-	e.PUT("/Users/:id", s.putUser)
-	e.PATCH("/Users/:id", s.patchUser)
-	e.DELETE("/Users/:id", s.deleteUser)
+	e.PUT("/Users/:id", s.alone(s.putUser))
+	e.PATCH("/Users/:id", s.alone(s.patchUser))
+	e.DELETE("/Users/:id", s.alone(s.deleteUser))
 
 	get("/Groups", s.listGroups)
-	e.POST("/Groups", s.createGroup)
+	e.POST("/Groups", s.alone(s.createGroup))
 	e.POST("/Groups/.search", s.searchGroups)
 	get("/Groups/:id", s.getGroup)
-	e.PUT("/Groups/:id", s.putGroup)
-	e.PATCH("/Groups/:id", s.patchGroup)
-	e.DELETE("/Groups/:id", s.deleteGroup)
+	e.PUT("/Groups/:id", s.alone(s.putGroup))
+	e.PATCH("/Groups/:id", s.alone(s.patchGroup))
+	e.DELETE("/Groups/:id", s.alone(s.deleteGroup))
 
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
 	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
