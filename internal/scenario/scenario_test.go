@@ -26,7 +26,6 @@ const (
 var notYet = map[string]string{
 	"generic/03-pagination-and-sorting": "sorting (RFC 7644 section 3.4.2.3)",
 	"generic/04-projection-and-search":  "a search over all resource types (RFC 7644 section 3.4.3)",
-	"generic/07-bulk":                   "bulk (RFC 7644 section 3.7)",
 }
 
 // TestScenarios replays every scenario of testdata/idp, each on a bridge of its own, and

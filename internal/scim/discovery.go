@@ -19,9 +19,8 @@ const (
 func (s *Server) getConfig(c *gin.Context) {
 	s.discover(c, func() any {
 		return s.discovered(c, configURN, "ServiceProviderConfig", configPath, map[string]any{
-			"patch": map[string]any{"supported": true},
-			// The numbers are what RFC 7643 wants to see even so; they are the limits of PATCH and bodies.
-			"bulk":           map[string]any{"supported": false, "maxOperations": s.limits.Operations, "maxPayloadSize": s.limits.Body},
+			"patch":          map[string]any{"supported": true},
+			"bulk":           map[string]any{"supported": true, "maxOperations": s.limits.Operations, "maxPayloadSize": s.limits.Body},
 			"filter":         map[string]any{"supported": true, "maxResults": s.limits.MaxPage},
 			"changePassword": map[string]any{"supported": false},
 			"sort":           map[string]any{"supported": false},

@@ -9,11 +9,16 @@ import (
 
 // readMessage reads a request's JSON object.
 func (s *Server) readMessage(c *gin.Context) (map[string]any, error) {
+	return s.readNested(c, 0)
+}
+
+// readNested is readMessage for a message that has others inside, so many levels down.
+func (s *Server) readNested(c *gin.Context, levels int) (map[string]any, error) {
 	data, err := s.readBody(c)
 	if err != nil {
 		return nil, err
 	}
-	return body.Decode(data, body.Limits{Depth: s.limits.Depth})
+	return body.Decode(data, body.Limits{Depth: s.limits.Depth + levels})
 }
 
 // readResource reads a resource of type rt in canonical form (see schema.ResourceType.Check).

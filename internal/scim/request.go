@@ -57,8 +57,7 @@ func (s *Server) recover(c *gin.Context) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
-	s.log.LogAttrs(c.Request.Context(), slog.LevelError, "request panicked", slog.String("request", c.GetString(requestKey)),
-		slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	s.logPanic(c.Request.Context(), c.GetString(requestKey), c.Request.Method, c.FullPath(), p)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -67,6 +66,11 @@ func (s *Server) recover(c *gin.Context) {
 		c.Writer.Header().Del(of)
 	}
 	writeError(c.Writer, asScimError(errors.New("panic")))
+}
+
+func (s *Server) logPanic(ctx context.Context, request, method, route string, p any) {
+	s.log.LogAttrs(ctx, slog.LevelError, "request panicked", slog.String("request", request),
+		slog.String("method", method), slog.String("route", route), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 }
 
 // plausibleRequestID keeps what could disturb a log or a header out of both.

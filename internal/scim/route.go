@@ -19,7 +19,7 @@ func (s *Server) routes() *gin.Engine {
 	e.RedirectFixedPath = false
 	e.Use(s.observe, s.authorize)
 	noRoute := func(c *gin.Context) {
-		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are /Users, /Groups, /ServiceProviderConfig, /ResourceTypes and /Schemas."))
+		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are /Users, /Groups, /Bulk, /ServiceProviderConfig, /ResourceTypes and /Schemas."))
 	}
 	e.NoRoute(noRoute)
 	e.NoMethod(s.methodNotAllowed)
@@ -29,20 +29,20 @@ func (s *Server) routes() *gin.Engine {
 		e.HEAD(path, h)
 	}
 	get("/Users", s.listUsers)
-	e.POST("/Users", s.alone(s.createUser))
 	e.POST("/Users/.search", s.searchUsers)
 	get("/Users/:id", s.getUser)
-	e.PUT("/Users/:id", s.alone(s.putUser))
-	e.PATCH("/Users/:id", s.alone(s.patchUser))
-	e.DELETE("/Users/:id", s.alone(s.deleteUser))
 
 	get("/Groups", s.listGroups)
-	e.POST("/Groups", s.alone(s.createGroup))
 	e.POST("/Groups/.search", s.searchGroups)
 	get("/Groups/:id", s.getGroup)
-	e.PUT("/Groups/:id", s.alone(s.putGroup))
-	e.PATCH("/Groups/:id", s.alone(s.patchGroup))
-	e.DELETE("/Groups/:id", s.alone(s.deleteGroup))
+
+	for _, w := range s.writers {
+		e.POST(w.rt.Endpoint, s.alone(w.create))
+		e.PUT(w.rt.Endpoint+"/:id", s.alone(w.replace))
+		e.PATCH(w.rt.Endpoint+"/:id", s.alone(w.patch))
+		e.DELETE(w.rt.Endpoint+"/:id", s.alone(w.remove))
+	}
+	e.POST("/Bulk", s.bulk)
 
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
 	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
@@ -68,7 +68,6 @@ func (s *Server) routes() *gin.Engine {
 	}
 	all := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	e.Match(all, "/Me", notImplemented("The alias /Me"))
-	e.POST("/Bulk", notImplemented("Bulk"))
 	get("/", notImplemented("A query over all resource types"))
 	e.POST("/.search", notImplemented("A query over all resource types"))
 	return e

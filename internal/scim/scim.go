@@ -118,7 +118,7 @@ type Limits struct {
 	FilterTerms  int   // comparisons; 0: 2000, some 40 ms to read
 	PageSize     int   // resources of a list when `count` is not given; 0: 100
 	MaxPage      int   // the most resources of a list, told as filter.maxResults; 0: 1000
-	Operations   int   // operations of one PATCH; 0: 1000 (M-65)
+	Operations   int   // operations of one PATCH or bulk request; 0: 1000 (M-65, B-20)
 }
 
 func (l Limits) withDefaults() Limits {
@@ -168,6 +168,7 @@ type Server struct {
 	now                   func() time.Time
 	newRequestID          func() string
 	onRefusedDeactivation func(ctx context.Context, id, detail string)
+	writers               []writers // what a request and an operation of a bulk can change
 	engine                *gin.Engine
 	encoders              sync.Pool // of *encoder, for their buffers
 }
@@ -225,6 +226,10 @@ func New(o Options) (*Server, error) {
 		s.newRequestID = uuid.NewString
 	}
 	s.encoders.New = func() any { return new(encoder) }
+	s.writers = []writers{
+		{s.users, s.createUser, s.putUser, s.patchUser, s.deleteUser},
+		{s.groups, s.createGroup, s.putGroup, s.patchGroup, s.deleteGroup},
+	}
 	s.engine = s.routes()
 	return s, nil
 }

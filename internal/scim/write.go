@@ -53,6 +53,12 @@ func ofGroup(status int, rt *schema.ResourceType, g *directory.Group, show *proj
 // writer carries out one kind of write.
 type writer func(ctx context.Context, w *write) (*outcome, error)
 
+// writers are the writes that a type of resource knows.
+type writers struct {
+	rt                             *schema.ResourceType
+	create, replace, patch, remove writer
+}
+
 // alone is the handler of a write that is a request by itself.
 func (s *Server) alone(do writer) gin.HandlerFunc {
 	return func(c *gin.Context) {
