@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -511,20 +513,31 @@ func FuzzBulk(f *testing.F) {
 	f.Add(bulkBody("", op("PATCH", "/Users/u-0001", "", patchBody(`{"op":"remove","path":"emails[value eq \"bulkId:x\"]"}`)), op("PUT", "/Users/..", "", `{"$ref":"bulkId:"}`)))
 	f.Add(bulkBody("", `{"METHOD":"post","path":"//Users/?attributes=%zz","bulkid":"bulkId:","data":{"value":"bulkId:bulkId:","groups":{}}}`))
 	f.Add(`{"schemas":["` + bulkURN + `"],"operations":[{"method":"DELETE","path":"/%","version":"*,"}]}`)
+	log := slog.New(slog.DiscardHandler)
 	f.Fuzz(func(t *testing.T, body string) {
-		s := serve(t)
-		id := s.user("ann@suite.example", "")
-		s.group("Admins", id)
-		before := s.get("/Users").text + s.get("/Groups").text
-		r := s.do("POST", "/Bulk", body)
+		h, err := New(Options{Directory: newFake(), Authenticate: authenticate, Log: log})
+		if err != nil {
+			t.Fatal(err)
+		}
+		do := func(method, path, body string) reply { // without a connection: thousands of times a second
+			r := httptest.NewRequest(method, "/scim/v2"+path, strings.NewReader(body))
+			r.Header.Set("Authorization", "Bearer "+token)
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			return reply{t, method + " " + path, answer.Code, answer.Header(), answer.Body.String()}
+		}
+		id := do("POST", "/Users", userBody("ann@suite.example", "")).is(201).id()
+		do("POST", "/Groups", groupBody("Admins", id)).is(201)
+		before := do("GET", "/Users", "").text + do("GET", "/Groups", "").text
+		r := do("POST", "/Bulk", body)
 		switch {
 		case r.status == http.StatusOK:
-			if slices.Contains(r.statuses(), "500") || strings.Contains(s.log.String(), "panicked") {
-				t.Fatalf("%s\n%s", r.text, s.log)
+			if slices.Contains(r.statuses(), "500") { // a panic of one operation is one, too
+				t.Fatal(r.text)
 			}
 		case r.status < 400 || r.status >= 500:
 			t.Fatalf("status %d: %s", r.status, r.text)
-		case s.get("/Users").text+s.get("/Groups").text != before:
+		case do("GET", "/Users", "").text+do("GET", "/Groups", "").text != before:
 			t.Fatal("refused, and something changed")
 		}
 	})
