@@ -82,7 +82,13 @@ func (s *Server) getSchema(c *gin.Context) {
 	s.fail(c, refusal(http.StatusNotFound, "", "There is no schema %q.", cut(resourceID(c))))
 }
 
-func (s *Server) types() []*schema.ResourceType { return []*schema.ResourceType{s.users, s.groups} }
+func (s *Server) types() []*schema.ResourceType {
+	all := []*schema.ResourceType{s.users, s.groups}
+	for _, of := range s.catalogs {
+		all = append(all, of.ResourceType)
+	}
+	return all
+}
 
 func (s *Server) schemas() []*schema.Schema {
 	var all []*schema.Schema

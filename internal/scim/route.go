@@ -18,8 +18,12 @@ func (s *Server) routes() *gin.Engine {
 	e.RedirectTrailingSlash = false // canonicalPath did it, without a redirect
 	e.RedirectFixedPath = false
 	e.Use(s.observe, s.authorize)
+	endpoints := ""
+	for _, rt := range s.types() {
+		endpoints += rt.Endpoint + ", "
+	}
 	noRoute := func(c *gin.Context) {
-		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are /Users, /Groups, /Bulk, /ServiceProviderConfig, /ResourceTypes and /Schemas."))
+		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are %s/Bulk, /ServiceProviderConfig, /ResourceTypes and /Schemas.", endpoints))
 	}
 	e.NoRoute(noRoute)
 	e.NoMethod(s.methodNotAllowed)
@@ -43,6 +47,11 @@ func (s *Server) routes() *gin.Engine {
 		e.DELETE(w.rt.Endpoint+"/:id", s.alone(w.remove))
 	}
 	e.POST("/Bulk", s.bulk)
+	for _, of := range s.catalogs {
+		get(of.Endpoint, s.listCatalog(of))
+		get(of.Endpoint+"/:id", s.getCatalog(of))
+		e.POST(of.Endpoint+"/.search", noRoute)
+	}
 
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
 	for _, path := range []string{"/Users/.search", "/Groups/.search"} {

@@ -84,6 +84,9 @@ type Options struct {
 
 	// Extension are the attributes that the tenant declares under the WisdomAI URN.
 	Extension []schema.Declared
+	// Roles are what the tenant's mapping can give, listed at /Roles and /Entitlements.
+	// Without any there are no such endpoints.
+	Roles []Role
 	// Strict turns off what IdPs send and the RFCs do not allow (package dialect).
 	Strict bool
 	// UniqueGroupNames is what the directory does; /Schemas tells it (G-09).
@@ -158,6 +161,7 @@ type Server struct {
 	baseURL               string
 	users                 *schema.ResourceType
 	groups                *schema.ResourceType
+	catalogs              []catalog
 	dialect               *dialect.Dialect
 	strict                bool
 	filters               filter.Options
@@ -197,6 +201,7 @@ func New(o Options) (*Server, error) {
 		baseURL:               strings.TrimRight(o.BaseURL, "/"),
 		users:                 schema.User(o.Extension),
 		groups:                schema.Group(o.UniqueGroupNames),
+		catalogs:              catalogs(o.Roles),
 		dialect:               dialect.New(o.Strict),
 		strict:                o.Strict,
 		limits:                o.Limits.withDefaults(),
