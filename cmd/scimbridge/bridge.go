@@ -10,12 +10,14 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/directory"
+	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/scim"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -157,6 +159,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		Mount:              t.BasePath(),
 		BaseURL:            base,
 		Extension:          declared(t.Extension),
+		Roles:              assignable(t.Rules),
 		Strict:             t.SCIM.Strict,
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
@@ -197,6 +200,19 @@ func declared(extension []config.Extension) []schema.Declared {
 	out := make([]schema.Declared, len(extension))
 	for i, e := range extension {
 		out[i] = schema.Declared{Name: e.Name, Type: schema.Type(cmp.Or(e.Type, "string")), MultiValued: e.MultiValued}
+	}
+	return out
+}
+
+// assignable are the roles that the rules can give, as Okta's governance lists them.
+func assignable(rules *mapping.Rules) []scim.Role {
+	var out []scim.Role
+	for _, name := range rules.RoleNames() {
+		words := strings.Split(strings.ToLower(name), "_")
+		for i, word := range words {
+			words[i] = strings.ToUpper(word[:1]) + word[1:]
+		}
+		out = append(out, scim.Role{ID: name, DisplayName: strings.Join(words, " "), Description: "The WisdomAI role " + name + "."})
 	}
 	return out
 }

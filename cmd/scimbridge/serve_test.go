@@ -143,6 +143,21 @@ func TestTokensOfARunningServer(t *testing.T) {
 	}
 }
 
+func TestOktaFindsTheRolesThatTheMappingGives(t *testing.T) {
+	s := newServer(t, "")
+	for _, path := range []string{"/Roles", "/Entitlements"} {
+		var list struct {
+			Resources []struct{ ID, DisplayName string }
+		}
+		if status := s.scim("GET", path+"?startIndex=1&count=100", nil, &list); status != http.StatusOK {
+			t.Fatalf("GET %s: %d", path, status)
+		}
+		if len(list.Resources) != 1 || list.Resources[0].ID != "EXPLORER" || list.Resources[0].DisplayName != "Explorer" {
+			t.Errorf("%s: %+v, want the role of the one rule", path, list.Resources)
+		}
+	}
+}
+
 func TestTwoServersOnOneFile(t *testing.T) {
 	s := newServer(t, "")
 	_, stderr, code := command(t, "serve", "--config", s.config)

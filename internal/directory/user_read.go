@@ -225,7 +225,7 @@ func (d *Directory) deliverNow(ctx context.Context, accounts []int64) map[int64]
 		d.wakeScheduler()
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, d.o.Delivery.RequestBudget)
+	ctx, cancel := waitBudget(ctx, d.o.Delivery.RequestBudget)
 	defer cancel()
 	if len(accounts) == 2 { // a rename: the old account, which loses access, goes first (V-09)
 		out := d.queue.wait(ctx, accounts[:1])

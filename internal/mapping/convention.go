@@ -12,17 +12,18 @@ type convention struct {
 
 const conventionPrefix = "wisdom."
 
+// conventionWords are the convention's words for roles.
+var conventionWords = []struct{ word, role string }{
+	{"administrator", "ADMIN"}, {"data_administrator", "DATA_ADMIN"}, {"explorer", "EXPLORER"}, {"observer", "OBSERVER"},
+}
+
 // conventionRole translates the convention's word for a role, without case.
 func conventionRole(word string) (role string, ok bool) {
-	switch strings.ToLower(word) {
-	case "administrator":
-		return "ADMIN", true
-	case "data_administrator":
-		return "DATA_ADMIN", true
-	case "explorer":
-		return "EXPLORER", true
-	case "observer":
-		return "OBSERVER", true
+	word = strings.ToLower(word)
+	for _, w := range conventionWords {
+		if w.word == word {
+			return w.role, true
+		}
 	}
 	return "", false
 }

@@ -137,6 +137,7 @@ func start(t *testing.T) *bridge {
 			{Name: "customerIds", Type: schema.String, MultiValued: true},
 			{Name: "betaAccess", Type: schema.Boolean},
 		},
+		Roles:            []scim.Role{{ID: "EXPLORER", DisplayName: "Explorer"}, {ID: "CREATOR", DisplayName: "Creator"}},
 		UniqueGroupNames: true,
 		Log:              logger,
 	})

@@ -27,7 +27,6 @@ const (
 var notYet = map[string]struct{ step, needs string }{
 	"generic/03-pagination-and-sorting": {"descending", "sorting (RFC 7644 section 3.4.2.3)"},
 	"generic/04-projection-and-search":  {"search everything", "a search over all resource types (RFC 7644 section 3.4.3)"},
-	"generic/07-bulk":                   {"two users and their group", "bulk (RFC 7644 section 3.7)"},
 }
 
 // TestScenarios replays every scenario of testdata/idp, each on a bridge of its own, and

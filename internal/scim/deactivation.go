@@ -1,35 +1,27 @@
 package scim
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"strings"
 
-	scimerrors "github.com/elimity-com/scim/errors"
-	"github.com/gin-gonic/gin"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/scim/patch"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 )
 
-// deactivationKey is where a request is marked that asks for a user's `active: false`.
-// If it is refused, somebody who should have no access keeps it, and the IdP may never
-// ask again: that is counted and alerted, whatever the cause (V-02).
-const deactivationKey = "scim.deactivation"
-
-// noteDeactivation marks a request whose body, as the dialect left it, asks for
+// noteDeactivation marks a write whose body, as the dialect left it, asks for
 // `active: false`. It looks before anything is validated, and reads what is refused for its
 // form alone, "False" in strict mode for one, as it was meant.
-func noteDeactivation(c *gin.Context, body map[string]any) {
-	if isFalse(member(body, "active")) {
-		c.Set(deactivationKey, true)
-	}
+func noteDeactivation(w *write, body map[string]any) {
+	w.deactivates = isFalse(member(body, "active"))
 }
 
 // notePatchDeactivation is noteDeactivation for a PATCH message: what its operations,
 // carried out in order, would leave in `active`.
-func notePatchDeactivation(c *gin.Context, message map[string]any) {
+func notePatchDeactivation(w *write, message map[string]any) {
 	inactive := false
 	note := func(operation map[string]any) {
 		if op, _ := member(operation, "op").(string); strings.EqualFold(op, "remove") {
@@ -50,7 +42,7 @@ func notePatchDeactivation(c *gin.Context, message map[string]any) {
 			}
 		}
 	}
-	c.Set(deactivationKey, inactive)
+	w.deactivates = inactive
 }
 
 // activeOf is what an operation with this path and value sets `active` to, if it does.
@@ -99,25 +91,25 @@ func member(object map[string]any, name string) any {
 }
 
 // reportRefusedDeactivation tells the log and Options.OnRefusedDeactivation of a marked
-// request that ends with an error after which nothing will happen by itself. Not so: what
+// write that ends with an error after which nothing will happen by itself. Not so: what
 // nobody could be meant by (404), what the IdP is told to repeat (412), credentials (401), and
 // bodies that were never looked at (413, 415).
-func (s *Server) reportRefusedDeactivation(c *gin.Context, err error, answer scimerrors.ScimError) {
+func (s *Server) reportRefusedDeactivation(ctx context.Context, w *write, err error) {
+	answer := asScimError(err)
 	switch answer.Status {
 	case http.StatusUnauthorized, http.StatusNotFound, http.StatusPreconditionFailed,
 		http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType:
 		return
 	}
-	if !c.GetBool(deactivationKey) || answer.Status < 400 || answer.Status >= 500 {
+	if !w.deactivates || answer.Status < 400 || answer.Status >= 500 {
 		return
 	}
-	id := resourceID(c)
 	// The detail quotes what was sent; the log names the attribute and no more (H-22).
-	s.log.LogAttrs(c.Request.Context(), slog.LevelWarn, "deactivation refused: the user keeps what access he has",
-		slog.String("request", c.GetString(requestKey)), slog.String("method", c.Request.Method), slog.String("user", id),
+	s.log.LogAttrs(ctx, slog.LevelWarn, "deactivation refused: the user keeps what access he has",
+		slog.String("request", w.request), slog.String("method", w.method), slog.String("user", w.id),
 		slog.Int("status", answer.Status), slog.String("type", string(answer.ScimType)), slog.String("attribute", attributeOf(err)))
 	if s.onRefusedDeactivation != nil {
-		s.onRefusedDeactivation(c.Request.Context(), id, answer.Detail)
+		s.onRefusedDeactivation(ctx, w.id, answer.Detail)
 	}
 }
 

@@ -19,9 +19,8 @@ const (
 func (s *Server) getConfig(c *gin.Context) {
 	s.discover(c, func() any {
 		return s.discovered(c, configURN, "ServiceProviderConfig", configPath, map[string]any{
-			"patch": map[string]any{"supported": true},
-			// The numbers are what RFC 7643 wants to see even so; they are the limits of PATCH and bodies.
-			"bulk":           map[string]any{"supported": false, "maxOperations": s.limits.Operations, "maxPayloadSize": s.limits.Body},
+			"patch":          map[string]any{"supported": true},
+			"bulk":           map[string]any{"supported": true, "maxOperations": s.limits.Operations, "maxPayloadSize": s.limits.Body},
 			"filter":         map[string]any{"supported": true, "maxResults": s.limits.MaxPage},
 			"changePassword": map[string]any{"supported": false},
 			"sort":           map[string]any{"supported": false},
@@ -83,7 +82,13 @@ func (s *Server) getSchema(c *gin.Context) {
 	s.fail(c, refusal(http.StatusNotFound, "", "There is no schema %q.", cut(resourceID(c))))
 }
 
-func (s *Server) types() []*schema.ResourceType { return []*schema.ResourceType{s.users, s.groups} }
+func (s *Server) types() []*schema.ResourceType {
+	all := []*schema.ResourceType{s.users, s.groups}
+	for _, of := range s.catalogs {
+		all = append(all, of.ResourceType)
+	}
+	return all
+}
 
 func (s *Server) schemas() []*schema.Schema {
 	var all []*schema.Schema

@@ -20,7 +20,7 @@ func TestChecklistDiscovery(t *testing.T) {
 		r.wants(map[string]any{
 			"schemas": []string{configURN},
 			"patch":   yes, "etag": yes, "sort": no, "changePassword": no,
-			"bulk":       map[string]any{"supported": false, "maxOperations": 3, "maxPayloadSize": 4096},
+			"bulk":       map[string]any{"supported": true, "maxOperations": 3, "maxPayloadSize": 4096},
 			"filter":     map[string]any{"supported": true, "maxResults": 7},
 			"pagination": map[string]any{"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 5, "maxPageSize": 7},
 			"authenticationSchemes": []any{map[string]any{
@@ -36,7 +36,7 @@ func TestChecklistDiscovery(t *testing.T) {
 		s.do("PATCH", "/Users/"+id, patchBody(`{"op":"replace","value":{"active":false}}`)).is(200)
 		s.get(filtered("/Users", `active eq false`)).is(200).wants(1, "totalResults")
 		s.get("/Users/"+id, "If-None-Match: *").is(304)
-		s.do("POST", "/Bulk", `{}`).refused(501, "")
+		s.do("POST", "/Bulk", bulkBody("", `{"method":"DELETE","path":"/Users/`+id+`"}`)).is(200).wants("204", "Operations", 0, "status")
 	})
 	t.Run("D-07 D-08 D-09 D-10 ResourceTypes", func(t *testing.T) {
 		s := on(t)

@@ -1,6 +1,6 @@
 // Package scim speaks the SCIM 2.0 protocol (RFC 7643, RFC 7644) for one tenant: it
 // routes and authenticates requests, parses and validates what they carry, asks a
-// [Directory] and renders its answers. Users, Groups, search, discovery, projection,
+// [Directory] and renders its answers. Users, Groups, bulk, search, discovery, projection,
 // paging, versions and errors are here; schemas, filters, PATCH, JSON bodies and the
 // IdPs' dialects are in the folders below.
 //

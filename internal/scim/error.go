@@ -11,7 +11,6 @@ import (
 	"time"
 
 	scimerrors "github.com/elimity-com/scim/errors"
-	"github.com/gin-gonic/gin"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 )
@@ -105,9 +104,9 @@ func writeError(w http.ResponseWriter, e scimerrors.ScimError) {
 }
 
 // named gives a 404 of the directory a detail with the id that was asked for.
-func (s *Server) named(err error, rt *schema.ResourceType, c *gin.Context) error {
+func named(err error, rt *schema.ResourceType, id string) error {
 	if refused, ok := errors.AsType[*directory.Error](err); ok && refused.Kind == directory.NotFound {
-		return refusal(http.StatusNotFound, "", "There is no %s with the id %q.", rt.Name, cut(resourceID(c)))
+		return refusal(http.StatusNotFound, "", "There is no %s with the id %q.", rt.Name, cut(id))
 	}
 	return err
 }

@@ -29,6 +29,8 @@ type fake struct {
 	query  directory.UserQuery
 	before func(ctx context.Context, method string) error // called first, without the lock
 	exact  bool                                           // numbers keep their text when a document is read
+	// adopted is whether who is created was there before, as far as the version tells (V-07).
+	adopted bool
 }
 
 func newFake() *fake {
@@ -112,6 +114,9 @@ func (f *fake) CreateUser(ctx context.Context, by directory.Caller, doc director
 	}
 	now := f.tick()
 	u := &directory.User{ID: f.newID("u"), Managed: true, Document: f.clone(doc), Version: 1, Created: now, Modified: now}
+	if f.adopted {
+		u.Version++
+	}
 	f.users = append(f.users, u)
 	return f.show(u), func(written bool) {
 		f.mu.Lock()

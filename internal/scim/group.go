@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -8,40 +9,36 @@ import (
 )
 
 // createGroup is POST /Groups (RFC 7644 section 3.3).
-func (s *Server) createGroup(c *gin.Context) {
-	doc, err := s.readResource(c, s.groups)
+func (s *Server) createGroup(ctx context.Context, w *write) (*outcome, error) {
+	doc, err := s.readResource(w, s.groups)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
-	show, err := s.projection(c, s.groups)
+	show, err := s.projection(w.query, s.groups)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	g, err := s.directory.CreateGroup(ctx, caller(c), draftOf(doc))
+	g, err := s.directory.CreateGroup(ctx, w.by, draftOf(doc))
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
-	c.Header("Location", s.location(c.Request, s.groups, g.ID))
-	_ = s.writeGroup(c, http.StatusCreated, &g, show)
+	return ofGroup(http.StatusCreated, s.groups, &g, show), nil
 }
 
 // getGroup is GET /Groups/{id}. Members that are not shown are not read (A-16).
 func (s *Server) getGroup(c *gin.Context) {
-	show, err := s.projection(c, s.groups)
+	show, err := s.projection(c.Request.URL.RawQuery, s.groups)
 	withMembers := err == nil && s.showsMembers(show)
 	if withMembers && c.GetHeader("If-None-Match") != "" {
 		withMembers = false // perhaps the version is all that is needed
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(c.Request.Context())
 	defer cancel()
 	g, notThere := s.directory.Group(ctx, resourceID(c), withMembers)
 	if notThere != nil {
-		s.fail(c, s.named(notThere, s.groups, c))
+		s.fail(c, named(notThere, s.groups, resourceID(c)))
 		return
 	}
 	if err != nil {
@@ -53,98 +50,92 @@ func (s *Server) getGroup(c *gin.Context) {
 		c.Status(http.StatusNotModified)
 		return
 	}
-	s.answerGroup(c, g, withMembers, show)
-}
-
-// answerGroup answers 200 with a group, whose members are read if they are to be
-// shown and are not there yet.
-func (s *Server) answerGroup(c *gin.Context, g directory.Group, hasMembers bool, show *projection) {
-	if !hasMembers && s.showsMembers(show) {
-		ctx, cancel := s.budgeted(c)
-		defer cancel()
-		var err error
-		if g, err = s.directory.Group(ctx, g.ID, true); err != nil {
-			s.fail(c, s.named(err, s.groups, c))
-			return
-		}
+	if g, err = s.withMembers(c.Request.Context(), g, withMembers, show); err != nil {
+		s.fail(c, err)
+		return
 	}
 	_ = s.writeGroup(c, http.StatusOK, &g, show)
+}
+
+// withMembers is a group with its members read, if they are to be shown and are not
+// there yet.
+func (s *Server) withMembers(ctx context.Context, g directory.Group, has bool, show *projection) (directory.Group, error) {
+	if has || !s.showsMembers(show) {
+		return g, nil
+	}
+	ctx, cancel := s.budgeted(ctx)
+	defer cancel()
+	full, err := s.directory.Group(ctx, g.ID, true)
+	return full, named(err, s.groups, g.ID)
 }
 
 // putGroup is PUT /Groups/{id}: name, externalId and the whole list of members (U-19).
-func (s *Server) putGroup(c *gin.Context) {
-	doc, err := s.readResource(c, s.groups)
+func (s *Server) putGroup(ctx context.Context, w *write) (*outcome, error) {
+	doc, err := s.readResource(w, s.groups)
 	if err != nil {
-		s.failGroup(c, err)
-		return
+		return nil, s.unlessNoGroup(ctx, w.id, err)
 	}
-	show, err := s.projection(c, s.groups)
+	show, err := s.projection(w.query, s.groups)
 	if err != nil {
-		s.failGroup(c, err)
-		return
+		return nil, s.unlessNoGroup(ctx, w.id, err)
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	g, err := s.directory.ReplaceGroup(ctx, caller(c), resourceID(c), ifMatch(c.Request), draftOf(doc))
+	g, err := s.directory.ReplaceGroup(ctx, w.by, w.id, w.pre, draftOf(doc))
 	if err != nil {
-		s.fail(c, s.named(err, s.groups, c))
-		return
+		return nil, named(err, s.groups, w.id)
 	}
-	_ = s.writeGroup(c, http.StatusOK, &g, show)
+	return ofGroup(http.StatusOK, s.groups, &g, show), nil
 }
 
 // patchGroup is PATCH /Groups/{id}. It answers 204, so that a change in a group of
 // 100,000 costs nothing, unless `attributes` asks for more (M-05, M-06).
-func (s *Server) patchGroup(c *gin.Context) {
-	req, err := s.readPatch(c, s.groups)
+func (s *Server) patchGroup(ctx context.Context, w *write) (*outcome, error) {
+	req, err := s.readPatch(w, s.groups)
 	if err != nil {
-		s.failGroup(c, err)
-		return
+		return nil, s.unlessNoGroup(ctx, w.id, err)
 	}
-	show, err := s.projection(c, s.groups)
+	show, err := s.projection(w.query, s.groups)
 	if err != nil {
-		s.failGroup(c, err)
-		return
+		return nil, s.unlessNoGroup(ctx, w.id, err)
 	}
 	changes, err := req.GroupChanges()
 	if err != nil {
-		s.failGroup(c, err)
-		return
+		return nil, s.unlessNoGroup(ctx, w.id, err)
 	}
-	ctx, cancel := s.budgeted(c)
+	within, cancel := s.budgeted(ctx)
 	defer cancel()
-	g, err := s.directory.UpdateGroup(ctx, caller(c), resourceID(c), ifMatch(c.Request), changes)
+	g, err := s.directory.UpdateGroup(within, w.by, w.id, w.pre, changes)
 	if err != nil {
-		s.fail(c, s.named(err, s.groups, c))
-		return
+		return nil, named(err, s.groups, w.id)
 	}
-	if show.only {
-		s.answerGroup(c, g, false, show)
-		return
+	if !show.only {
+		return &outcome{status: http.StatusNoContent, rt: s.groups, id: g.ID, version: g.Version}, nil
 	}
-	c.Header("ETag", etag(g.Version))
-	c.Status(http.StatusNoContent)
+	if g, err = s.withMembers(ctx, g, false, show); err != nil {
+		return nil, err
+	}
+	return ofGroup(http.StatusOK, s.groups, &g, show), nil
 }
 
 // deleteGroup is DELETE /Groups/{id}.
-func (s *Server) deleteGroup(c *gin.Context) {
-	ctx, cancel := s.budgeted(c)
+func (s *Server) deleteGroup(ctx context.Context, w *write) (*outcome, error) {
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	if err := s.directory.DeleteGroup(ctx, caller(c), resourceID(c), ifMatch(c.Request)); err != nil {
-		s.fail(c, s.named(err, s.groups, c))
-		return
+	if err := s.directory.DeleteGroup(ctx, w.by, w.id, w.pre); err != nil {
+		return nil, named(err, s.groups, w.id)
 	}
-	c.Status(http.StatusNoContent)
+	return &outcome{status: http.StatusNoContent, rt: s.groups, id: w.id}, nil
 }
 
-// failGroup is failUser for groups.
-func (s *Server) failGroup(c *gin.Context, err error) {
-	ctx, cancel := s.budgeted(c)
+// unlessNoGroup is unlessNoUser for groups.
+func (s *Server) unlessNoGroup(ctx context.Context, id string, err error) error {
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	if _, notThere := s.directory.Group(ctx, resourceID(c), false); notThere != nil {
-		err = s.named(notThere, s.groups, c)
+	if _, notThere := s.directory.Group(ctx, id, false); notThere != nil {
+		return named(notThere, s.groups, id)
 	}
-	s.fail(c, err)
+	return err
 }
 
 func (s *Server) showsMembers(show *projection) bool {

@@ -9,9 +9,9 @@ import (
 
 const listURN = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 
-// projection reads attributes and excludedAttributes of a request for one resource.
-func (s *Server) projection(c *gin.Context, rt *schema.ResourceType) (*projection, error) {
-	q, err := parseQuery(c.Request.URL.RawQuery)
+// projection reads attributes and excludedAttributes from the query of a request for one resource.
+func (s *Server) projection(query string, rt *schema.ResourceType) (*projection, error) {
+	q, err := parseQuery(query)
 	if err != nil {
 		return &projection{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Server) queryUsers(c *gin.Context, q search) {
 		s.fail(c, err)
 		return
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(c.Request.Context())
 	defer cancel()
 	total, page, err := s.directory.Users(ctx, query)
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *Server) queryGroups(c *gin.Context, q search) {
 		s.fail(c, err)
 		return
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(c.Request.Context())
 	defer cancel()
 	total, page, err := s.directory.Groups(ctx, query)
 	if err != nil {

@@ -9,22 +9,27 @@ import (
 
 // readMessage reads a request's JSON object.
 func (s *Server) readMessage(c *gin.Context) (map[string]any, error) {
+	return s.readNested(c, 0)
+}
+
+// readNested is readMessage for a message that has others inside, so many levels down.
+func (s *Server) readNested(c *gin.Context, levels int) (map[string]any, error) {
 	data, err := s.readBody(c)
 	if err != nil {
 		return nil, err
 	}
-	return body.Decode(data, body.Limits{Depth: s.limits.Depth})
+	return body.Decode(data, body.Limits{Depth: s.limits.Depth + levels})
 }
 
 // readResource reads a resource of type rt in canonical form (see schema.ResourceType.Check).
-func (s *Server) readResource(c *gin.Context, rt *schema.ResourceType) (map[string]any, error) {
-	doc, err := s.readMessage(c)
+func (s *Server) readResource(w *write, rt *schema.ResourceType) (map[string]any, error) {
+	doc, err := w.message()
 	if err != nil {
 		return nil, err
 	}
 	s.dialect.Resource(rt, doc)
 	if rt == s.users {
-		noteDeactivation(c, doc)
+		noteDeactivation(w, doc)
 	}
 	extensions := make([]string, len(rt.Extensions))
 	for i, ext := range rt.Extensions {
@@ -41,14 +46,14 @@ func (s *Server) readResource(c *gin.Context, rt *schema.ResourceType) (map[stri
 }
 
 // readPatch reads a PATCH message for a resource of type rt.
-func (s *Server) readPatch(c *gin.Context, rt *schema.ResourceType) (*patch.Request, error) {
-	message, err := s.readMessage(c)
+func (s *Server) readPatch(w *write, rt *schema.ResourceType) (*patch.Request, error) {
+	message, err := w.message()
 	if err != nil {
 		return nil, err
 	}
 	s.dialect.Patch(rt, message)
 	if rt == s.users {
-		notePatchDeactivation(c, message)
+		notePatchDeactivation(w, message)
 	}
 	options := s.dialect.Options()
 	options.MaxOperations, options.Paths = s.limits.Operations, s.filters

@@ -57,8 +57,7 @@ func (s *Server) recover(c *gin.Context) {
 	if err, ok := p.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 		panic(p)
 	}
-	s.log.LogAttrs(c.Request.Context(), slog.LevelError, "request panicked", slog.String("request", c.GetString(requestKey)),
-		slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+	s.logPanic(c.Request.Context(), c.GetString(requestKey), c.Request.Method, c.FullPath(), p)
 	if c.Writer.Written() {
 		panic(http.ErrAbortHandler)
 	}
@@ -67,6 +66,11 @@ func (s *Server) recover(c *gin.Context) {
 		c.Writer.Header().Del(of)
 	}
 	writeError(c.Writer, asScimError(errors.New("panic")))
+}
+
+func (s *Server) logPanic(ctx context.Context, request, method, route string, p any) {
+	s.log.LogAttrs(ctx, slog.LevelError, "request panicked", slog.String("request", request),
+		slog.String("method", method), slog.String("route", route), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 }
 
 // plausibleRequestID keeps what could disturb a log or a header out of both.
@@ -126,21 +130,17 @@ func caller(c *gin.Context) directory.Caller {
 	return by
 }
 
-// budgeted is the request's context with the time that it may spend in the directory.
-func (s *Server) budgeted(c *gin.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(c.Request.Context(), s.budget)
+// budgeted is a request's context with the time that it may spend in the directory.
+func (s *Server) budgeted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.budget)
 }
 
 // fail answers with an error. Faults of ours are logged, with the request's id.
 func (s *Server) fail(c *gin.Context, err error) {
 	e := asScimError(err)
-	switch e.Status {
-	case http.StatusInternalServerError:
-		s.log.LogAttrs(c.Request.Context(), slog.LevelError, "request failed", slog.String("request", c.GetString(requestKey)),
-			slog.String("method", c.Request.Method), slog.String("route", c.FullPath()), slog.Any("error", err))
-	case http.StatusServiceUnavailable:
+	s.logFault(c.Request.Context(), c.GetString(requestKey), c.Request.Method, c.FullPath(), e.Status, err)
+	if e.Status == http.StatusServiceUnavailable {
 		c.Header("Retry-After", retryAfterOf(err))
 	}
-	s.reportRefusedDeactivation(c, err, e)
 	writeError(c.Writer, e)
 }

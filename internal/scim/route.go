@@ -17,8 +17,12 @@ func (s *Server) routes() *gin.Engine {
 	e.RedirectTrailingSlash = false // canonicalPath did it, without a redirect
 	e.RedirectFixedPath = false
 	e.Use(s.observe, s.authorize)
+	endpoints := ""
+	for _, rt := range s.types() {
+		endpoints += rt.Endpoint + ", "
+	}
 	noRoute := func(c *gin.Context) {
-		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are /Users, /Groups, /ServiceProviderConfig, /ResourceTypes and /Schemas."))
+		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are %s/Bulk, /ServiceProviderConfig, /ResourceTypes and /Schemas.", endpoints))
 	}
 	// gin's own search for the other methods of a path panics where a path like
 	// /Users/.search stands beside /Users/:id (its getValue is called for one tree after the
@@ -39,20 +43,25 @@ func (s *Server) routes() *gin.Engine {
 		e.HEAD(path, h)
 	}
 	get("/Users", s.listUsers)
-	e.POST("/Users", s.createUser)
 	e.POST("/Users/.search", s.searchUsers)
 	get("/Users/:id", s.getUser)
-	e.PUT("/Users/:id", s.putUser)
-	e.PATCH("/Users/:id", s.patchUser)
-	e.DELETE("/Users/:id", s.deleteUser)
 
 	get("/Groups", s.listGroups)
-	e.POST("/Groups", s.createGroup)
 	e.POST("/Groups/.search", s.searchGroups)
 	get("/Groups/:id", s.getGroup)
-	e.PUT("/Groups/:id", s.putGroup)
-	e.PATCH("/Groups/:id", s.patchGroup)
-	e.DELETE("/Groups/:id", s.deleteGroup)
+
+	for _, w := range s.writers {
+		e.POST(w.rt.Endpoint, s.alone(w.create))
+		e.PUT(w.rt.Endpoint+"/:id", s.alone(w.replace))
+		e.PATCH(w.rt.Endpoint+"/:id", s.alone(w.patch))
+		e.DELETE(w.rt.Endpoint+"/:id", s.alone(w.remove))
+	}
+	e.POST("/Bulk", s.bulk)
+	for _, of := range s.catalogs {
+		get(of.Endpoint, s.listCatalog(of))
+		get(of.Endpoint+"/:id", s.getCatalog(of))
+		e.POST(of.Endpoint+"/.search", noRoute)
+	}
 
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
 	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
@@ -78,7 +87,6 @@ func (s *Server) routes() *gin.Engine {
 	}
 	all := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	e.Match(all, "/Me", notImplemented("The alias /Me"))
-	e.POST("/Bulk", notImplemented("Bulk"))
 	get("/", notImplemented("A query over all resource types"))
 	e.POST("/.search", notImplemented("A query over all resource types"))
 	methods = methodsOf(e.Routes())

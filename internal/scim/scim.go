@@ -84,6 +84,9 @@ type Options struct {
 
 	// Extension are the attributes that the tenant declares under the WisdomAI URN.
 	Extension []schema.Declared
+	// Roles are what the tenant's mapping can give, listed at /Roles and /Entitlements.
+	// Without any there are no such endpoints.
+	Roles []Role
 	// Strict turns off what IdPs send and the RFCs do not allow (package dialect).
 	Strict bool
 	// UniqueGroupNames is what the directory does; /Schemas tells it (G-09).
@@ -118,7 +121,7 @@ type Limits struct {
 	FilterTerms  int   // comparisons; 0: 2000, some 40 ms to read
 	PageSize     int   // resources of a list when `count` is not given; 0: 100
 	MaxPage      int   // the most resources of a list, told as filter.maxResults; 0: 1000
-	Operations   int   // operations of one PATCH; 0: 1000 (M-65)
+	Operations   int   // operations of one PATCH or bulk request; 0: 1000 (M-65, B-20)
 }
 
 func (l Limits) withDefaults() Limits {
@@ -158,6 +161,7 @@ type Server struct {
 	baseURL               string
 	users                 *schema.ResourceType
 	groups                *schema.ResourceType
+	catalogs              []catalog
 	dialect               *dialect.Dialect
 	strict                bool
 	filters               filter.Options
@@ -168,6 +172,7 @@ type Server struct {
 	now                   func() time.Time
 	newRequestID          func() string
 	onRefusedDeactivation func(ctx context.Context, id, detail string)
+	writers               []writers // what a request and an operation of a bulk can change
 	engine                *gin.Engine
 	encoders              sync.Pool // of *encoder, for their buffers
 }
@@ -196,6 +201,7 @@ func New(o Options) (*Server, error) {
 		baseURL:               strings.TrimRight(o.BaseURL, "/"),
 		users:                 schema.User(o.Extension),
 		groups:                schema.Group(o.UniqueGroupNames),
+		catalogs:              catalogs(o.Roles),
 		dialect:               dialect.New(o.Strict),
 		strict:                o.Strict,
 		limits:                o.Limits.withDefaults(),
@@ -225,6 +231,10 @@ func New(o Options) (*Server, error) {
 		s.newRequestID = uuid.NewString
 	}
 	s.encoders.New = func() any { return new(encoder) }
+	s.writers = []writers{
+		{s.users, s.createUser, s.putUser, s.patchUser, s.deleteUser},
+		{s.groups, s.createGroup, s.putGroup, s.patchGroup, s.deleteGroup},
+	}
 	s.engine = s.routes()
 	return s, nil
 }

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"context"
 	"maps"
 	"net/http"
 
@@ -10,42 +11,37 @@ import (
 )
 
 // createUser is POST /Users (RFC 7644 section 3.3).
-func (s *Server) createUser(c *gin.Context) {
-	doc, err := s.readResource(c, s.users)
+func (s *Server) createUser(ctx context.Context, w *write) (*outcome, error) {
+	doc, err := s.readResource(w, s.users)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
-	show, err := s.projection(c, s.users)
+	show, err := s.projection(w.query, s.users)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
 	if _, given := doc["active"]; !given { // C-27
 		doc["active"] = true
 	}
-	ctx, cancel := s.budgeted(c)
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	u, done, err := s.directory.CreateUser(ctx, caller(c), doc)
+	u, done, err := s.directory.CreateUser(ctx, w.by, doc)
 	if err != nil {
-		s.fail(c, err)
-		return
+		return nil, err
 	}
-	written := false
-	defer func() { done(written) }() // also when rendering panics
-	c.Header("Location", s.location(c.Request, s.users, u.ID))
-	err = s.writeUser(c, http.StatusCreated, &u, show)
-	written = err == nil && completely(c)
+	out := ofUser(http.StatusCreated, s.users, &u, show)
+	out.done = done
+	return out, nil
 }
 
 // getUser is GET /Users/{id} (RFC 7644 section 3.4.1).
 func (s *Server) getUser(c *gin.Context) {
-	show, err := s.projection(c, s.users)
-	ctx, cancel := s.budgeted(c)
+	show, err := s.projection(c.Request.URL.RawQuery, s.users)
+	ctx, cancel := s.budgeted(c.Request.Context())
 	defer cancel()
 	u, notThere := s.directory.User(ctx, resourceID(c))
 	if notThere != nil {
-		s.fail(c, s.named(notThere, s.users, c))
+		s.fail(c, named(notThere, s.users, resourceID(c)))
 		return
 	}
 	if err != nil {
@@ -63,18 +59,12 @@ func (s *Server) getUser(c *gin.Context) {
 
 // putUser is PUT /Users/{id} (RFC 7644 section 3.5.1): what is not given is cleared
 // (U-05), but for `active`, which nobody means to change by leaving it out (U-06).
-func (s *Server) putUser(c *gin.Context) {
-	doc, err := s.readResource(c, s.users)
+func (s *Server) putUser(ctx context.Context, w *write) (*outcome, error) {
+	doc, err := s.readResource(w, s.users)
 	if err != nil {
-		s.failUser(c, err)
-		return
+		return nil, s.unlessNoUser(ctx, w.id, err)
 	}
-	show, err := s.projection(c, s.users)
-	if err != nil {
-		s.failUser(c, err)
-		return
-	}
-	s.updateUser(c, show, func(current directory.Document) (directory.Document, error) {
+	return s.updateUser(ctx, w, func(current directory.Document) (directory.Document, error) {
 		next := maps.Clone(doc)
 		keepActive(current, next)
 		return next, nil
@@ -82,18 +72,12 @@ func (s *Server) putUser(c *gin.Context) {
 }
 
 // patchUser is PATCH /Users/{id} (RFC 7644 section 3.5.2).
-func (s *Server) patchUser(c *gin.Context) {
-	req, err := s.readPatch(c, s.users)
+func (s *Server) patchUser(ctx context.Context, w *write) (*outcome, error) {
+	req, err := s.readPatch(w, s.users)
 	if err != nil {
-		s.failUser(c, err)
-		return
+		return nil, s.unlessNoUser(ctx, w.id, err)
 	}
-	show, err := s.projection(c, s.users)
-	if err != nil {
-		s.failUser(c, err)
-		return
-	}
-	s.updateUser(c, show, func(current directory.Document) (directory.Document, error) {
+	return s.updateUser(ctx, w, func(current directory.Document) (directory.Document, error) {
 		next, err := req.Apply(current)
 		if err != nil {
 			return nil, err
@@ -103,15 +87,18 @@ func (s *Server) patchUser(c *gin.Context) {
 	})
 }
 
-func (s *Server) updateUser(c *gin.Context, show *projection, change func(directory.Document) (directory.Document, error)) {
-	ctx, cancel := s.budgeted(c)
-	defer cancel()
-	u, err := s.directory.UpdateUser(ctx, caller(c), resourceID(c), ifMatch(c.Request), change)
+func (s *Server) updateUser(ctx context.Context, w *write, change func(directory.Document) (directory.Document, error)) (*outcome, error) {
+	show, err := s.projection(w.query, s.users)
 	if err != nil {
-		s.fail(c, s.named(err, s.users, c))
-		return
+		return nil, s.unlessNoUser(ctx, w.id, err)
 	}
-	_ = s.writeUser(c, http.StatusOK, &u, show)
+	ctx, cancel := s.budgeted(ctx)
+	defer cancel()
+	u, err := s.directory.UpdateUser(ctx, w.by, w.id, w.pre, change)
+	if err != nil {
+		return nil, named(err, s.users, w.id)
+	}
+	return ofUser(http.StatusOK, s.users, &u, show), nil
 }
 
 // keepActive lets an omitted `active` stay as it was: neither a suspension nor a
@@ -128,25 +115,24 @@ func keepActive(current, next directory.Document) {
 }
 
 // deleteUser is DELETE /Users/{id} (RFC 7644 section 3.6).
-func (s *Server) deleteUser(c *gin.Context) {
-	ctx, cancel := s.budgeted(c)
+func (s *Server) deleteUser(ctx context.Context, w *write) (*outcome, error) {
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	if err := s.directory.DeleteUser(ctx, caller(c), resourceID(c), ifMatch(c.Request)); err != nil {
-		s.fail(c, s.named(err, s.users, c))
-		return
+	if err := s.directory.DeleteUser(ctx, w.by, w.id, w.pre); err != nil {
+		return nil, named(err, s.users, w.id)
 	}
-	c.Status(http.StatusNoContent)
+	return &outcome{status: http.StatusNoContent, rt: s.users, id: w.id}, nil
 }
 
-// failUser answers a write that is wrong in itself, unless there is nobody to write
-// to: 404 comes before that (Z-18, M-59).
-func (s *Server) failUser(c *gin.Context, err error) {
-	ctx, cancel := s.budgeted(c)
+// unlessNoUser is the error of a write that is wrong in itself, unless there is nobody
+// to write to: 404 comes before that (Z-18, M-59).
+func (s *Server) unlessNoUser(ctx context.Context, id string, err error) error {
+	ctx, cancel := s.budgeted(ctx)
 	defer cancel()
-	if _, notThere := s.directory.User(ctx, resourceID(c)); notThere != nil {
-		err = s.named(notThere, s.users, c)
+	if _, notThere := s.directory.User(ctx, id); notThere != nil {
+		return named(notThere, s.users, id)
 	}
-	s.fail(c, err)
+	return err
 }
 
 func (s *Server) showsDelivery(show *projection) bool {

@@ -17,11 +17,10 @@ func etag(version int64) string {
 // noVersion is one that no resource has.
 const noVersion = -1
 
-// ifMatch reads the condition of a write (RFC 7644 section 3.14). Tags are compared
+// ifMatch reads the condition of a write from its If-Match (RFC 7644 section 3.14). Tags are compared
 // weakly, as SCIM's own samples need it (E-07); one that is none of ours never
 // matches (E-09). `*` asks for existence, which every write does anyway (E-08).
-func ifMatch(r *http.Request) directory.Precondition {
-	headers := r.Header.Values("If-Match")
+func ifMatch(headers []string) directory.Precondition {
 	if len(headers) == 0 {
 		return directory.Precondition{}
 	}

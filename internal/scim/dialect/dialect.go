@@ -100,6 +100,16 @@ func (d *Dialect) Patch(rt *schema.ResourceType, message map[string]any) {
 	}
 }
 
+// Bulk brings a bulk message, apart from the data of its operations, into the RFC's
+// form. The message is changed in place.
+func (d *Dialect) Bulk(message map[string]any) {
+	for i := range d.rules {
+		if rule := &d.rules[i]; rule.bulk != nil && rule.bulk(message) {
+			d.count(rule.Name)
+		}
+	}
+}
+
 // operation applies the rules to one operation, and to those that it is split into.
 func (d *Dialect) operation(rt *schema.ResourceType, operation map[string]any) patch.Several {
 	all := patch.Several{operation}

@@ -6,7 +6,7 @@ import (
 )
 
 // Rule is one habit of identity providers and how it is put right: in the body of a
-// resource, in a PATCH message, in one operation of it (which may become several), in a
+// resource, in a PATCH or bulk message, in one operation of it (which may become several), in a
 // value wherever it stands, or by a switch of package patch. Each function reports
 // whether it had something to do.
 type Rule struct {
@@ -15,6 +15,7 @@ type Rule struct {
 
 	resource  func(rt *schema.ResourceType, doc map[string]any) bool
 	message   func(message map[string]any) bool
+	bulk      func(message map[string]any) bool
 	operation func(rt *schema.ResourceType, op map[string]any) (patch.Several, bool)
 	value     func(where at, value any) (any, bool)
 	patch     func(o *patch.Options)
@@ -115,6 +116,17 @@ func Rules() []Rule {
 			Name:  "bool-string-sub",
 			Doc:   `Microsoft's validator: the same inside a complex value, "primary": "true".`,
 			value: boolStringSub,
+		},
+
+		{
+			Name: "bulk-method-case",
+			Doc:  `"post" as the method of a bulk operation.`,
+			bulk: bulkMethodCase,
+		},
+		{
+			Name: "bulk-fail-on-zero",
+			Doc:  `"failOnErrors": 0 in a bulk request. It goes on whatever fails, as without it.`,
+			bulk: bulkFailOnZero,
 		},
 
 		{

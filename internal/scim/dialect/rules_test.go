@@ -48,7 +48,7 @@ func plain(message map[string]any) map[string]any {
 
 // A rule's recorded shapes, and what the RFC has for them.
 var shapes = []struct {
-	rule, kind string // kind: user, group: a body; patch, patch group: a message
+	rule, kind string // kind: user, group: a body; patch, patch group, bulk: a message
 	sent, want string
 }{
 	{"operations-case", "patch", `{"schemas":["<patch>"],"operations":[{"op":"replace","path":"title","value":"T2"}]}`, `[{"op":"replace","path":"title","value":"T2"}]`},
@@ -123,6 +123,10 @@ var shapes = []struct {
 	{"bool-string", "patch", `[{"op":"replace","path":"active","value":"False"},{"op":"replace","value":{"active":"TRUE"}},{"op":"add","path":"URN:IETF:PARAMS:SCIM:SCHEMAS:EXTENSION:WISDOMAI:2.0:USER:betaAccess","value":"True"}]`,
 		`[{"op":"replace","path":"active","value":false},{"op":"replace","value":{"active":true}},{"op":"add","path":"URN:IETF:PARAMS:SCIM:SCHEMAS:EXTENSION:WISDOMAI:2.0:USER:betaAccess","value":true}]`},
 	{"bool-string", "user", `{"schemas":["<core>"],"Active":"true","<wis>":{"betaAccess":"false"}}`, `{"schemas":["<core>"],"Active":true,"<wis>":{"betaAccess":false}}`},
+	{"bulk-method-case", "bulk", `{"operations":[{"Method":"post","path":"/Users"},{"method":"DELETE"},{"method":7},"x"]}`, `{"operations":[{"Method":"POST","path":"/Users"},{"method":"DELETE"},{"method":7},"x"]}`},
+	{"bulk-fail-on-zero", "bulk", `{"failOnErrors":0,"Operations":[]}`, `{"Operations":[]}`},
+	{"bulk-fail-on-zero", "bulk", `{"FAILONERRORS":0}`, `{}`},
+
 	{"bool-string-sub", "user", `{"schemas":["<core>"],"emails":[{"primary":"true","value":"a"}]}`, `{"schemas":["<core>"],"emails":[{"primary":true,"value":"a"}]}`},
 	{"bool-string-sub", "patch", `[{"op":"replace","path":"emails[type eq \"work\"].primary","value":"True"},{"op":"add","path":"emails","value":{"primary":"False"}}]`,
 		`[{"op":"replace","path":"emails[type eq \"work\"].primary","value":true},{"op":"add","path":"emails","value":[{"primary":false}]}]`},
@@ -141,6 +145,10 @@ func TestRules(t *testing.T) {
 			return plain(message)
 		}
 		doc := object(t, text)
+		if kind == "bulk" {
+			d.Bulk(doc)
+			return doc
+		}
 		d.Resource(rt, doc)
 		return doc
 	}
