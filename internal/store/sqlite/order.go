@@ -27,7 +27,7 @@ var sortable = map[store.Field]field{
 // order is an order of rows.
 type order struct {
 	columns []string
-	value   field    // of them, what a Position's Value is of
+	value   field // of them, what a Position's Value is of
 	down    bool
 	sign    string // of seq, where it is compared
 }
