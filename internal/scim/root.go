@@ -10,7 +10,8 @@ import (
 )
 
 // mostMerged is how far into a sorted list of all types startIndex and count may reach:
-// both types' resources up to there are read, and merged. A cursor has no such bound.
+// both types' resources up to there are read, and merged. The first page and a cursor
+// have no such bound.
 const mostMerged = 10_000
 
 // resource is a user or a group.
@@ -110,7 +111,7 @@ func (s *Server) inTurn(ctx context.Context, all everything) (total int, page []
 func (s *Server) merged(ctx context.Context, all everything) (total int, page []resource, err error) {
 	offset, wanted := all.users.Offset, all.users.Limit
 	if wanted > 0 {
-		if offset > mostMerged-wanted {
+		if offset > 0 && offset > mostMerged-wanted {
 			return 0, nil, badRequest(scimerrors.ScimTypeTooMany,
 				"A sorted list of all types can be read up to its resource %d by startIndex; use a cursor, or ask for one type.", mostMerged)
 		}
