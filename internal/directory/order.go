@@ -14,7 +14,7 @@ import (
 type Sort struct {
 	// By is an attribute that the store sorts by: id, userName, displayName, externalId,
 	// active, meta.created, meta.lastModified. "" is any other: the query's Key gives its
-	// value, and the keys of all candidates are sorted in memory.
+	// value, and the keys of all candidates are sorted in memory, anew for each page.
 	By         Field
 	Descending bool
 }

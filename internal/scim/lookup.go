@@ -26,7 +26,10 @@ func (s *Server) userQuery(r *http.Request, q search, show *projection) (directo
 	}
 	if order != nil {
 		query.Sort = &order.Sort
-		query.Key = func(u *directory.User) (string, bool) { return order.key(seen.userDocument(u)) }
+		query.Key = func(u *directory.User) (string, bool) { return order.key(u.Document) }
+		if order.ofServer() {
+			query.Key = func(u *directory.User) (string, bool) { return order.key(seen.userDocument(u)) }
+		}
 		query.WithGroups = query.WithGroups || order.reads("", "groups")
 		query.WithDelivery = query.WithDelivery || order.reads(schema.WisdomURN, "delivery")
 	}

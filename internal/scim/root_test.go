@@ -107,6 +107,26 @@ func TestChecklistRoot(t *testing.T) {
 			s.get("/?startIndex=100&"+tt.query).is(200).wants(len(tt.want), "totalResults").wants([]any{}, "Resources")
 		})
 	}
+	for endpoint, want := range map[string][]string{"/Users": users, "/Groups": groups, "/": all} {
+		t.Run("P-15 Q-01 K-15 pages of "+endpoint, func(t *testing.T) {
+			s := r.on(t)
+			var byIndex, byCursor []string
+			for at := 1; at <= len(want); at += 2 {
+				byIndex = append(byIndex, s.get(fmt.Sprintf("%s?count=2&startIndex=%d", endpoint, at)).is(200).ids()...)
+			}
+			for next := any(""); next != nil; {
+				page := s.do("POST", strings.TrimSuffix(endpoint, "/")+"/.search", jsonOf(map[string]any{"schemas": []string{searchURN}, "count": 2, "cursor": next})).is(200)
+				byCursor = append(byCursor, page.ids()...)
+				next = page.at("nextCursor")
+			}
+			if !slices.Equal(byIndex, want) || !slices.Equal(byCursor, want) {
+				t.Errorf("by index %v, by cursor %v, want %v", byIndex, byCursor, want)
+			}
+			s.get(endpoint+"?count=-1").is(200).wants(len(want), "totalResults").wants(0, "itemsPerPage")
+			s.get(endpoint+"?startIndex=-1&count=1").is(200).wants(1, "startIndex").wants(1, "itemsPerPage")
+			s.get(endpoint+"?startIndex=50").is(200).wants(50, "startIndex").wants(0, "itemsPerPage").wants([]any{}, "Resources")
+		})
+	}
 	t.Run("S-10 P-10 P-11 P-14 refused", func(t *testing.T) {
 		s := r.on(t)
 		s.get("/?sortBy=nope").refused(400, "invalidValue")

@@ -72,6 +72,11 @@ func (o *sorting) reads(urn, name string) bool {
 	return o.ref.Attribute != nil && o.ref.URN == urn && o.ref.Attribute.Name == name
 }
 
+// ofServer reports whether users are sorted by what the server adds to their documents.
+func (o *sorting) ofServer() bool {
+	return o.reads("", "id") || o.reads("", "schemas") || o.reads("", "meta") || o.reads("", "groups") || o.reads(schema.WisdomURN, "delivery")
+}
+
 // key is a document's value as bytes in the order of values (S-08); false if it has none.
 // Of several values the primary one counts, else the first (S-06).
 func (o *sorting) key(doc map[string]any) (string, bool) {

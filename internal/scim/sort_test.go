@@ -142,6 +142,22 @@ func TestChecklistSort(t *testing.T) {
 		}
 		s.get("/Groups?sortBy=userName").refused(400, "invalidValue")
 	})
+	t.Run("S-06 S-08 what the server adds", func(t *testing.T) {
+		s := r.on(t)
+		only := "&filter=" + url.QueryEscape(`groups pr or userName eq "bob@suite.example"`)
+		for by, want := range map[string]string{
+			"groups": "ann bob", "groups.display": "ann bob", "meta.version": "bob ann", "meta.location": byID("ann", "bob"), "schemas": byID("ann", "bob"),
+		} {
+			if got := s.names("/Users?sortBy=" + by + only); got != want {
+				t.Errorf("%s: %s, want %s", by, got, want)
+			}
+		}
+		// How far a delivery is changes as we look; that it has a value, and so comes before who has none, does not.
+		names := strings.Fields(s.names("/?sortBy=" + wisdom + ":delivery.state"))
+		if last := slices.Sorted(slices.Values(names[5:])); !slices.Equal(last, []string{"Alpha", "beta", "gamma"}) {
+			t.Errorf("by delivery: %v; groups have none and come last", names)
+		}
+	})
 	t.Run("S-07 S-09 strictly", func(t *testing.T) {
 		s := r.over(t, func(o *Options) { o.Strict = true })
 		s.get("/Users?sortBy=department").refused(400, "invalidValue")
