@@ -145,6 +145,10 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	if b.cfg.PublicURL != "" {
 		base = b.cfg.PublicURL + t.BasePath()
 	}
+	cursorKey, err := auth.Secret(ctx, b.store, "cursor/"+t.Name)
+	if err != nil {
+		return nil, nil, err
+	}
 	server, err := scim.New(scim.Options{
 		Directory: scim.Over(dir),
 		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
@@ -161,6 +165,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		Extension:          declared(t.Extension),
 		Roles:              assignable(t.Rules),
 		Strict:             t.SCIM.Strict,
+		CursorKey:          cursorKey,
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},

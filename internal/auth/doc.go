@@ -4,4 +4,6 @@
 // A token is 256 random bits that are shown once; the store keeps its SHA-256. It
 // opens one tenant. The package answers no request and knows no SCIM: package scim
 // turns an [Error] into an answer.
+//
+// It also makes and keeps what else is secret in a store ([Secret]).
 package auth

@@ -29,6 +29,7 @@ type User struct {
 	Created, Modified time.Time
 	Groups            []GroupRef // direct ones, by displayName
 	Delivery          Delivery
+	Position          Position // in the list that Users answers; zero elsewhere
 }
 
 // GroupRef is a group a user is directly in.
@@ -62,6 +63,7 @@ type Group struct {
 	Version           int64
 	Created, Modified time.Time
 	Members           []Member
+	Position          Position // in the list that Groups answers; zero elsewhere
 }
 
 // Member is a direct member of a group.
@@ -84,6 +86,14 @@ type UserQuery struct {
 	Where *Condition
 	// Match decides exactly on each candidate; nil when Where alone is exact.
 	Match func(*User) bool
+	// Sort is the order; nil is the one in which users were first stored. Key gives the
+	// value, false for none, that a Sort without By sorts by.
+	Sort *Sort
+	Key  func(*User) (key string, ok bool)
+	// After leaves out of the page, not of the total, what does not come after a place in
+	// the same order; nil: nothing. Who goes on after the last one that he was shown is shown
+	// everybody whom nobody wrote in the meantime exactly once (K-06).
+	After *Position
 	// Offset and Limit are of the matches; Limit 0 asks for the total only, -1 for all.
 	Offset, Limit int
 	// UserNames and Emails are the literals of an equality lookup (not folded). When
@@ -94,10 +104,13 @@ type UserQuery struct {
 	WithGroups, WithDelivery bool
 }
 
-// GroupQuery asks for a page of groups.
+// GroupQuery asks for a page of groups; its fields are those of UserQuery.
 type GroupQuery struct {
 	Where         *Condition
 	Match         func(*Group) bool
+	Sort          *Sort
+	Key           func(*Group) (key string, ok bool)
+	After         *Position
 	Offset, Limit int
 	WithMembers   bool
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/google/uuid"
@@ -80,36 +81,17 @@ func (d *Directory) showGroup(tx store.Tx, g *store.Group, withMembers bool) (Gr
 func (d *Directory) Groups(ctx context.Context, q GroupQuery) (total int, page []Group, err error) {
 	d.looker.noteTraffic()
 	err = d.store.View(ctx, func(tx store.Tx) error {
-		total, page = 0, nil
-		sq := store.Query{Where: q.Where}
-		if q.Match == nil {
-			if total, err = tx.CountGroups(d.o.Tenant, q.Where); err != nil || q.Limit == 0 || q.Offset >= total {
-				return err
-			}
-			sq.Offset, sq.Limit = q.Offset, max(q.Limit, 0)
-		}
-		matched := 0
-		for g, err := range tx.Groups(d.o.Tenant, sq) {
-			if err != nil {
-				return err
-			}
-			group, err := d.showGroup(tx, g, q.WithMembers)
-			if err != nil {
-				return err
-			}
-			if q.Match != nil {
-				if !q.Match(&group) {
-					continue
-				}
-				matched++
-				total = matched
-				if matched <= q.Offset || (q.Limit >= 0 && len(page) >= q.Limit) {
-					continue
-				}
-			}
-			page = append(page, group)
-		}
-		return nil
+		total, page, err = (&list[*store.Group, Group]{
+			where: q.Where, match: q.Match, sort: q.Sort, key: q.Key, after: q.After, offset: q.Offset, limit: q.Limit,
+			rows:  func(sq store.Query) iter.Seq2[*store.Group, error] { return tx.Groups(d.o.Tenant, sq) },
+			count: func(where *Condition) (int, error) { return tx.CountGroups(d.o.Tenant, where) },
+			find:  func(id string) (*store.Group, error) { return tx.Group(d.o.Tenant, id) },
+			show:  func(g *store.Group) (Group, error) { return d.showGroup(tx, g, q.WithMembers) },
+			place: q.Sort.placeOfGroup,
+			id:    func(g *store.Group) string { return g.ID },
+			put:   func(group *Group, _ *store.Group, at Position) { group.Position = at },
+		}).run()
+		return err
 	})
 	return total, page, err
 }

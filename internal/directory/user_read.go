@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -173,42 +174,20 @@ func (d *Directory) Users(ctx context.Context, q UserQuery) (total int, page []U
 
 func (d *Directory) query(ctx context.Context, q UserQuery) (total int, page []User, err error) {
 	err = d.store.View(ctx, func(tx store.Tx) error {
-		total, page = 0, nil
-		if q.Match == nil {
-			if total, err = tx.CountUsers(d.o.Tenant, q.Where); err != nil || q.Limit == 0 || q.Offset >= total {
-				return err
-			}
-			for u, err := range tx.Users(d.o.Tenant, store.Query{Where: q.Where, Offset: q.Offset, Limit: max(q.Limit, 0)}) {
-				if err != nil {
-					return err
-				}
+		total, page, err = (&list[*store.User, User]{
+			where: q.Where, match: q.Match, sort: q.Sort, key: q.Key, after: q.After, offset: q.Offset, limit: q.Limit,
+			rows:  func(sq store.Query) iter.Seq2[*store.User, error] { return tx.Users(d.o.Tenant, sq) },
+			count: func(where *Condition) (int, error) { return tx.CountUsers(d.o.Tenant, where) },
+			find:  func(id string) (*store.User, error) { return tx.User(d.o.Tenant, id) },
+			show:  func(u *store.User) (User, error) { return d.show(tx, u, q.WithGroups, q.WithDelivery) },
+			place: q.Sort.placeOfUser,
+			id:    func(u *store.User) string { return u.ID },
+			put: func(user *User, u *store.User, at Position) {
 				d.tell(u)
-				user, err := d.show(tx, u, q.WithGroups, q.WithDelivery)
-				if err != nil {
-					return err
-				}
-				page = append(page, user)
-			}
-			return nil
-		}
-		for u, err := range tx.Users(d.o.Tenant, store.Query{Where: q.Where}) {
-			if err != nil {
-				return err
-			}
-			user, err := d.show(tx, u, q.WithGroups, q.WithDelivery)
-			if err != nil {
-				return err
-			}
-			if !q.Match(&user) {
-				continue
-			}
-			if total >= q.Offset && (q.Limit < 0 || len(page) < q.Limit) {
-				d.tell(u)
-				page = append(page, user)
-			}
-			total++
-		}
-		return nil
+				user.Position = at
+			},
+		}).run()
+		return err
 	})
 	return total, page, err
 }

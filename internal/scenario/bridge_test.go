@@ -125,6 +125,10 @@ func start(t *testing.T) *bridge {
 		t.Fatal(err)
 	}
 	authenticator := auth.NewAuthenticator(auth.Options{Store: store, Tenant: "default", Log: logger})
+	cursorKey, err := auth.Secret(ctx, store, "cursor/default")
+	if err != nil {
+		t.Fatal(err)
+	}
 	handler, err := scim.New(scim.Options{
 		Directory: scim.Over(dir),
 		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
@@ -139,6 +143,7 @@ func start(t *testing.T) *bridge {
 		},
 		Roles:            []scim.Role{{ID: "EXPLORER", DisplayName: "Explorer"}, {ID: "CREATOR", DisplayName: "Creator"}},
 		UniqueGroupNames: true,
+		CursorKey:        cursorKey,
 		Log:              logger,
 	})
 	if err != nil {

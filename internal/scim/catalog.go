@@ -2,6 +2,7 @@ package scim
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/gin-gonic/gin"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
@@ -29,7 +30,8 @@ func catalogs(roles []Role) []catalog {
 	return []catalog{{schema.Role(), roles}, {schema.Entitlement(), roles}}
 }
 
-// listCatalog is GET /Roles or /Entitlements: filter, page and projection as on every list.
+// listCatalog is GET /Roles or /Entitlements: filter, sorting, page and projection as on
+// every list. It is a fixed list of at most fifteen, so there are no cursors for it.
 func (s *Server) listCatalog(of catalog) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		s.list(c, func(c *gin.Context, q search) {
@@ -43,6 +45,15 @@ func (s *Server) listCatalog(of catalog) gin.HandlerFunc {
 				s.fail(c, err)
 				return
 			}
+			order, err := s.sorting(q, of.ResourceType)
+			if err != nil {
+				s.fail(c, err)
+				return
+			}
+			if q.walks {
+				s.fail(c, badRequest(invalidCursor, "%s has no cursors: it is paged by startIndex and count.", of.Endpoint))
+				return
+			}
 			r := s.renderer(c, show)
 			var found []map[string]any
 			for i := range of.roles {
@@ -50,10 +61,13 @@ func (s *Server) listCatalog(of catalog) gin.HandlerFunc {
 					found = append(found, doc)
 				}
 			}
+			if order != nil {
+				slices.SortStableFunc(found, order.compare)
+			}
 			total := len(found)
 			found = found[min(q.startIndex-1, total):]
 			found = found[:min(q.count, len(found))]
-			s.writeList(c, r, q, total, len(found), func(i int) { r.role(of.ResourceType, found[i]) })
+			s.writeList(c, r, q, listAnswer{total: total, shown: len(found)}, func(i int) { r.role(of.ResourceType, found[i]) })
 		})
 	}
 }

@@ -86,3 +86,23 @@ func TestOktaRolesAndEntitlements(t *testing.T) {
 }
 
 func filterOf(filter string) string { return "filter=" + url.QueryEscape(filter) }
+
+func TestCatalogsAreSortedAndPagedByIndex(t *testing.T) {
+	s := serve(t, func(o *Options) {
+		o.Roles = []Role{{ID: "VIEWER", DisplayName: "Viewer"}, {ID: "ADMIN", DisplayName: "admin"}, {ID: "EXPLORER", DisplayName: "Explorer"}}
+	})
+	for query, want := range map[string][]string{
+		"":                    {"VIEWER", "ADMIN", "EXPLORER"},
+		"?sortBy=displayName": {"ADMIN", "EXPLORER", "VIEWER"}, // without case
+		"?sortBy=displayName&sortOrder=descending&count=2": {"VIEWER", "EXPLORER"},
+		"?sortBy=id&startIndex=2":                          {"EXPLORER", "VIEWER"},
+	} {
+		r := s.get("/Roles" + query).is(200)
+		for i, id := range want {
+			r.wants(id, "Resources", i, "id")
+		}
+		r.wants(len(want), "itemsPerPage")
+	}
+	s.get("/Roles?sortBy=nope").refused(400, "invalidValue")
+	s.get("/Roles?cursor").refused(400, "invalidCursor")
+}

@@ -23,10 +23,10 @@ func (s *Server) getConfig(c *gin.Context) {
 			"bulk":           map[string]any{"supported": true, "maxOperations": s.limits.Operations, "maxPayloadSize": s.limits.Body},
 			"filter":         map[string]any{"supported": true, "maxResults": s.limits.MaxPage},
 			"changePassword": map[string]any{"supported": false},
-			"sort":           map[string]any{"supported": false},
+			"sort":           map[string]any{"supported": true},
 			"etag":           map[string]any{"supported": true},
-			"pagination": map[string]any{ // RFC 9865 section 4
-				"cursor": false, "index": true, "defaultPaginationMethod": "index",
+			"pagination": map[string]any{ // RFC 9865 section 4; no cursorTimeout: cursors do not expire (K-08)
+				"cursor": true, "index": true, "defaultPaginationMethod": "index",
 				"defaultPageSize": s.limits.PageSize, "maxPageSize": s.limits.MaxPage,
 			},
 			"authenticationSchemes": []any{map[string]any{

@@ -19,10 +19,10 @@ func TestChecklistDiscovery(t *testing.T) {
 		yes, no := map[string]any{"supported": true}, map[string]any{"supported": false}
 		r.wants(map[string]any{
 			"schemas": []string{configURN},
-			"patch":   yes, "etag": yes, "sort": no, "changePassword": no,
+			"patch":   yes, "etag": yes, "sort": yes, "changePassword": no,
 			"bulk":       map[string]any{"supported": true, "maxOperations": 3, "maxPayloadSize": 4096},
 			"filter":     map[string]any{"supported": true, "maxResults": 7},
-			"pagination": map[string]any{"cursor": false, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 5, "maxPageSize": 7},
+			"pagination": map[string]any{"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 5, "maxPageSize": 7},
 			"authenticationSchemes": []any{map[string]any{
 				"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "A bearer token in the Authorization header (RFC 6750)",
 				"specUri": "https://www.rfc-editor.org/info/rfc6750", "primary": true,

@@ -24,6 +24,9 @@ func (s *Server) listUsers(c *gin.Context) { s.list(c, s.queryUsers) }
 // listGroups is GET /Groups.
 func (s *Server) listGroups(c *gin.Context) { s.list(c, s.queryGroups) }
 
+// listAll is GET on the base URL: users and groups (RFC 7644 section 3.4.2.1, R-13).
+func (s *Server) listAll(c *gin.Context) { s.list(c, s.queryAll) }
+
 func (s *Server) list(c *gin.Context, answer func(*gin.Context, search)) {
 	parameters, err := parseQuery(c.Request.URL.RawQuery)
 	if err != nil {
@@ -41,6 +44,9 @@ func (s *Server) list(c *gin.Context, answer func(*gin.Context, search)) {
 // queryUsers answers a search for users.
 func (s *Server) queryUsers(c *gin.Context, q search) {
 	show, err := project(s.users, q.attributes, q.excluded, !s.strict)
+	if err == nil {
+		err = s.resume(s.users.Endpoint, &q)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -57,13 +63,22 @@ func (s *Server) queryUsers(c *gin.Context, q search) {
 		s.fail(c, err)
 		return
 	}
+	a := listAnswer{total: total}
+	if q.walks && len(page) > q.count {
+		page = page[:q.count]
+		a.next = s.cursors.seal(q.list(s.users.Endpoint), place{Position: page[len(page)-1].Position})
+	}
+	a.shown = len(page)
 	r := s.renderer(c, show)
-	s.writeList(c, r, q, total, len(page), func(i int) { r.user(&page[i]) })
+	s.writeList(c, r, q, a, func(i int) { r.user(&page[i]) })
 }
 
 // queryGroups answers a search for groups.
 func (s *Server) queryGroups(c *gin.Context, q search) {
 	show, err := project(s.groups, q.attributes, q.excluded, !s.strict)
+	if err == nil {
+		err = s.resume(s.groups.Endpoint, &q)
+	}
 	if err != nil {
 		s.fail(c, err)
 		return
@@ -80,21 +95,39 @@ func (s *Server) queryGroups(c *gin.Context, q search) {
 		s.fail(c, err)
 		return
 	}
+	a := listAnswer{total: total}
+	if q.walks && len(page) > q.count {
+		page = page[:q.count]
+		a.next = s.cursors.seal(q.list(s.groups.Endpoint), place{Position: page[len(page)-1].Position, group: true})
+	}
+	a.shown = len(page)
 	r := s.renderer(c, show)
-	s.writeList(c, r, q, total, len(page), func(i int) { r.group(&page[i]) })
+	s.writeList(c, r, q, a, func(i int) { r.group(&page[i]) })
 }
 
-// writeList writes a ListResponse of n resources (RFC 7644 section 3.4.2).
-func (s *Server) writeList(c *gin.Context, r *renderer, q search, total, n int, resource func(i int)) {
+// listAnswer is what a ListResponse says beside its resources.
+type listAnswer struct {
+	total, shown int
+	next         string // the cursor of the next page; "" on the last
+}
+
+// writeList writes a ListResponse (RFC 7644 section 3.4.2). With a cursor there is no
+// startIndex: nobody counted how many come before (RFC 9865 section 2).
+func (s *Server) writeList(c *gin.Context, r *renderer, q search, a listAnswer, resource func(i int)) {
 	_ = s.write(c, http.StatusOK, r, func() {
 		r.raw(`{"schemas":["` + listURN + `"],"totalResults":`)
-		r.int(total)
-		r.raw(`,"startIndex":`)
-		r.int(q.startIndex)
+		r.int(a.total)
+		if !q.walks {
+			r.raw(`,"startIndex":`)
+			r.int(q.startIndex)
+		}
 		r.raw(`,"itemsPerPage":`)
-		r.int(n)
+		r.int(a.shown)
+		if a.next != "" {
+			r.raw(`,"nextCursor":"` + a.next + `"`)
+		}
 		r.raw(`,"Resources":[`)
-		for i := range n {
+		for i := range a.shown {
 			r.comma()
 			resource(i)
 			r.spill()

@@ -15,9 +15,23 @@ const cachedShapes = 256
 // filter itself where that is not all of it.
 func (s *Server) userQuery(r *http.Request, q search, show *projection) (directory.UserQuery, error) {
 	query := directory.UserQuery{
-		Offset: q.startIndex - 1, Limit: q.count,
+		Offset: q.startIndex - 1, Limit: q.wanted(), After: q.position(),
 		WithGroups:   show.wants("", s.users.Schema.Attribute("groups")),
 		WithDelivery: s.showsDelivery(show),
+	}
+	seen := &renderer{base: s.base(r), users: s.users, groups: s.groups}
+	order, err := s.sorting(q, s.users)
+	if err != nil {
+		return query, err
+	}
+	if order != nil {
+		query.Sort = &order.Sort
+		query.Key = func(u *directory.User) (string, bool) { return order.key(u.Document) }
+		if order.ofServer() {
+			query.Key = func(u *directory.User) (string, bool) { return order.key(seen.userDocument(u)) }
+		}
+		query.WithGroups = query.WithGroups || order.reads("", "groups")
+		query.WithDelivery = query.WithDelivery || order.reads(schema.WisdomURN, "delivery")
 	}
 	f, err := s.parseFilter(q, s.users)
 	if f == nil || err != nil {
@@ -29,7 +43,6 @@ func (s *Server) userQuery(r *http.Request, q search, show *projection) (directo
 	if !exact {
 		query.WithGroups = query.WithGroups || f.Reads("", "groups")
 		query.WithDelivery = query.WithDelivery || f.Reads(schema.WisdomURN, "delivery")
-		seen := &renderer{base: s.base(r), users: s.users, groups: s.groups}
 		query.Match = func(u *directory.User) bool { return f.Match(seen.userDocument(u)) }
 	}
 	return query, nil
@@ -38,7 +51,17 @@ func (s *Server) userQuery(r *http.Request, q search, show *projection) (directo
 // groupQuery is userQuery for groups. Members are read where they are shown, or where
 // a filter looks at them that no index answers.
 func (s *Server) groupQuery(r *http.Request, q search, show *projection) (directory.GroupQuery, error) {
-	query := directory.GroupQuery{Offset: q.startIndex - 1, Limit: q.count, WithMembers: s.showsMembers(show)}
+	query := directory.GroupQuery{Offset: q.startIndex - 1, Limit: q.wanted(), After: q.position(), WithMembers: s.showsMembers(show)}
+	seen := &renderer{base: s.base(r), users: s.users, groups: s.groups}
+	order, err := s.sorting(q, s.groups)
+	if err != nil {
+		return query, err
+	}
+	if order != nil {
+		query.Sort = &order.Sort
+		query.Key = func(g *directory.Group) (string, bool) { return order.key(seen.groupDocument(g)) }
+		query.WithMembers = query.WithMembers || order.reads("", "members")
+	}
 	f, err := s.parseFilter(q, s.groups)
 	if f == nil || err != nil {
 		return query, err
@@ -47,7 +70,6 @@ func (s *Server) groupQuery(r *http.Request, q search, show *projection) (direct
 	query.Where = condition(index)
 	if !exact {
 		query.WithMembers = query.WithMembers || f.Reads("", "members")
-		seen := &renderer{base: s.base(r), users: s.users, groups: s.groups}
 		query.Match = func(g *directory.Group) bool { return f.Match(seen.groupDocument(g)) }
 	}
 	return query, nil
@@ -58,7 +80,9 @@ func (s *Server) parseFilter(q search, rt *schema.ResourceType) (*filter.Filter,
 	if !q.hasFilter {
 		return nil, nil
 	}
-	f, err := filter.Parse(q.filter, rt, s.filters)
+	options := s.filters
+	options.AbsentUnknown = q.root // F-43
+	f, err := filter.Parse(q.filter, rt, options)
 	if err != nil {
 		return nil, badRequest(err.ScimType, "filter: %s", err.Error())
 	}

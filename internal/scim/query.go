@@ -16,6 +16,14 @@ type search struct {
 	startIndex           int // from 1
 	count                int // of resources wanted; already within the limits
 	attributes, excluded []string
+	sortBy               string // "" if the list is not to be sorted
+	descending           bool
+
+	walks    bool   // there is a cursor: the list is asked for by cursor, not by startIndex (RFC 9865)
+	cursor   string // "" for the first page
+	after    *place // what cursor stands for; set by resume
+	root     bool   // of all resource types
+	hasStart bool
 }
 
 // largest is what startIndex and count are cut to: the largest integer that every
@@ -53,7 +61,7 @@ func parseQuery(raw string) (parameters, error) {
 
 func known(name string) bool {
 	switch name {
-	case "filter", "startIndex", "count", "attributes", "excludedAttributes":
+	case "filter", "startIndex", "count", "attributes", "excludedAttributes", "sortBy", "sortOrder", "cursor":
 		return true
 	}
 	return false
@@ -69,14 +77,48 @@ func (p parameters) search(l Limits) (search, error) {
 	default: // F-62: the IdP acts on what a filter finds, so none may be dropped
 		return q, badRequest(scimerrors.ScimTypeInvalidFilter, "The parameter filter is there %d times; one is expected.", len(filters))
 	}
+	for _, name := range []string{"sortBy", "sortOrder", "cursor"} {
+		if n := len(p[name]); n > 1 {
+			return q, invalidValue("The parameter %s is there %d times; one is expected.", name, n)
+		}
+	}
+	q.walks, q.hasStart = len(p["cursor"]) > 0, len(p["startIndex"]) > 0
+	q.cursor = strings.Join(p["cursor"], "")
+	q.sortBy = strings.Join(p["sortBy"], "")
 	if err := p.integer("startIndex", &q.startIndex); err != nil {
 		return q, err
 	}
 	if err := p.integer("count", &q.count); err != nil {
-		return q, err
+		return q, q.countError(err)
 	}
+	return q, q.finish(strings.Join(p["sortOrder"], ""), l)
+}
+
+// countError is K-09: of a cursor walk a count that is no number is invalidCount.
+func (q *search) countError(err error) error {
+	if !q.walks {
+		return err
+	}
+	return badRequest(invalidCount, "%s", err.Error())
+}
+
+// finish checks what only the whole of a search shows, and brings its numbers into their ranges.
+func (q *search) finish(sortOrder string, l Limits) error {
 	q.limit(l)
-	return q, nil
+	if q.walks && q.hasStart { // K-14
+		return invalidValue("The parameters cursor and startIndex exclude each other; one of them is expected.")
+	}
+	if q.sortBy == "" { // S-11
+		return nil
+	}
+	switch {
+	case sortOrder == "", strings.EqualFold(sortOrder, "ascending"):
+	case strings.EqualFold(sortOrder, "descending"):
+		q.descending = true
+	default:
+		return invalidValue("sortOrder is %q; ascending or descending is expected.", cut(sortOrder))
+	}
+	return nil
 }
 
 // limit brings startIndex and count into their ranges (P-02, P-05, P-07).

@@ -63,8 +63,11 @@ func (s *Server) routes() *gin.Engine {
 		e.POST(of.Endpoint+"/.search", noRoute)
 	}
 
+	get("/", s.listAll)
+	e.POST("/.search", s.searchAll)
+
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
-	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
+	for _, path := range []string{"/Users/.search", "/Groups/.search", "/.search"} {
 		e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}, path, func(c *gin.Context) {
 			c.Header("Allow", http.MethodPost)
 			s.methodNotAllowed(c)
@@ -79,7 +82,7 @@ func (s *Server) routes() *gin.Engine {
 	e.POST(typesPath+"/.search", noRoute) // Q-10
 	e.POST(schemasPath+"/.search", noRoute)
 
-	// What is not offered says so, in the words of RFC 7644 section 3.12 (I-01, R-13).
+	// What is not offered says so, in the words of RFC 7644 section 3.12 (I-01).
 	notImplemented := func(what string) gin.HandlerFunc {
 		return func(c *gin.Context) {
 			s.fail(c, refusal(http.StatusNotImplemented, "", "%s is not supported by this server.", what))
@@ -87,11 +90,9 @@ func (s *Server) routes() *gin.Engine {
 	}
 	all := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	e.Match(all, "/Me", notImplemented("The alias /Me"))
-	get("/", notImplemented("A query over all resource types"))
-	e.POST("/.search", notImplemented("A query over all resource types"))
 	methods = methodsOf(e.Routes())
 	// Of these, the other routes are there to say no.
-	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
+	for _, path := range []string{"/Users/.search", "/Groups/.search", "/.search"} {
 		methods[path] = []string{http.MethodPost}
 	}
 	methods[typesPath+"/.search"], methods[schemasPath+"/.search"] = nil, nil

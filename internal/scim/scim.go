@@ -92,6 +92,11 @@ type Options struct {
 	// UniqueGroupNames is what the directory does; /Schemas tells it (G-09).
 	UniqueGroupNames bool
 
+	// CursorKey are 32 secret bytes that seal the cursors of this tenant's lists (RFC 9865);
+	// they must be the same after a restart and for every process that serves the tenant, and no
+	// other tenant's. nil is a key of this Server, whose cursors end with it.
+	CursorKey []byte
+
 	Limits Limits
 	// RequestBudget bounds the time a request may spend in the directory; it should
 	// be longer than the directory's own budget for delivery. 0: 30 s, the least
@@ -166,6 +171,7 @@ type Server struct {
 	strict                bool
 	filters               filter.Options
 	limits                Limits
+	cursors               cursors
 	budget                time.Duration
 	log                   *slog.Logger
 	onRequest             func(RequestInfo)
@@ -193,6 +199,10 @@ func New(o Options) (*Server, error) {
 			return nil, errors.New("scim: BaseURL must be an absolute URL without query, not " + o.BaseURL)
 		}
 	}
+	cursors, err := newCursors(o.CursorKey)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
 		directory:             o.Directory,
 		authenticate:          o.Authenticate,
@@ -205,6 +215,7 @@ func New(o Options) (*Server, error) {
 		dialect:               dialect.New(o.Strict),
 		strict:                o.Strict,
 		limits:                o.Limits.withDefaults(),
+		cursors:               cursors,
 		budget:                o.RequestBudget,
 		log:                   o.Log,
 		onRequest:             o.OnRequest,

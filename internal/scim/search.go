@@ -17,6 +17,9 @@ func (s *Server) searchUsers(c *gin.Context) { s.search(c, s.queryUsers) }
 // searchGroups is POST /Groups/.search.
 func (s *Server) searchGroups(c *gin.Context) { s.search(c, s.queryGroups) }
 
+// searchAll is POST /.search: a search for users and groups.
+func (s *Server) searchAll(c *gin.Context) { s.search(c, s.queryAll) }
+
 func (s *Server) search(c *gin.Context, answer func(*gin.Context, search)) {
 	q, err := s.readSearch(c)
 	if err != nil {
@@ -35,21 +38,28 @@ func (s *Server) readSearch(c *gin.Context) (search, error) {
 	if err := s.checkSearchSchemas(message); err != nil {
 		return q, err
 	}
+	var sortOrder string
+	var count any
 	for key, value := range message {
 		if value == nil {
 			continue
 		}
 		switch {
 		case strings.EqualFold(key, "filter"):
-			text, ok := value.(string)
-			if !ok {
-				return q, invalidValue("filter: a string is expected")
-			}
-			q.filter, q.hasFilter = text, true
+			q.filter, err = searchText("filter", value)
+			q.hasFilter = true
+		case strings.EqualFold(key, "sortBy"):
+			q.sortBy, err = searchText("sortBy", value)
+		case strings.EqualFold(key, "sortOrder"):
+			sortOrder, err = searchText("sortOrder", value)
+		case strings.EqualFold(key, "cursor"): // K-15
+			q.cursor, err = searchText("cursor", value)
+			q.walks = true
 		case strings.EqualFold(key, "startIndex"):
 			q.startIndex, err = s.searchInteger("startIndex", value)
+			q.hasStart = true
 		case strings.EqualFold(key, "count"):
-			q.count, err = s.searchInteger("count", value)
+			count = value
 		case strings.EqualFold(key, "attributes"):
 			q.attributes, err = searchNames("attributes", value)
 		case strings.EqualFold(key, "excludedAttributes"):
@@ -59,8 +69,12 @@ func (s *Server) readSearch(c *gin.Context) (search, error) {
 			return q, err
 		}
 	}
-	q.limit(s.limits)
-	return q, nil
+	if count != nil {
+		if q.count, err = s.searchInteger("count", count); err != nil {
+			return q, q.countError(err)
+		}
+	}
+	return q, q.finish(sortOrder, s.limits)
 }
 
 // checkSearchSchemas wants the message's URN; a lenient server takes a message
@@ -94,6 +108,14 @@ func (s *Server) searchInteger(name string, value any) (int, error) {
 		return 0, invalidValue("%s: an integer is expected", name)
 	}
 	return n, nil
+}
+
+func searchText(name string, value any) (string, error) {
+	text, ok := value.(string)
+	if !ok {
+		return "", invalidValue("%s: a string is expected", name)
+	}
+	return text, nil
 }
 
 func searchNames(name string, value any) ([]string, error) {

@@ -78,6 +78,7 @@ type Tx interface {
 	HoldTx
 	TokenTx
 	EventTx
+	MetaTx
 }
 
 // Tenant records which WisdomAI workspace a tenant's rows belong to (V-32).
@@ -97,6 +98,8 @@ type TenantTx interface {
 // User is a SCIM user. A managed one was written by the IdP; an unmanaged one is
 // shown from WisdomAI alone.
 type User struct {
+	// Seq is the user's place in the order in which users were first stored; given by the store, read only.
+	Seq        int64
 	Tenant, ID string
 	Managed    bool
 	UserName   string
@@ -132,6 +135,7 @@ const (
 	FieldMember       Field = "members.value"     // groups: id of a member
 	FieldGroup        Field = "groups.value"      // users: id of a group they are directly in
 	FieldLastModified Field = "meta.lastModified" // value: time.Time
+	FieldCreated      Field = "meta.created"      // for Sort alone
 )
 
 // Cmp is a comparison that an index serves.
@@ -155,13 +159,37 @@ type Condition struct {
 	Value    any // string, bool or time.Time, as the field says
 }
 
-// Query selects users or groups of a tenant in the order in which they were first
-// stored, which does not change while a resource lives, so that what is created
-// while somebody pages comes after what he has seen.
+// Query selects users or groups of a tenant, without Sort in the order in which they
+// were first stored, which does not change while a resource lives, so that what is
+// created while somebody pages comes after what he has seen.
 type Query struct {
-	Where  *Condition // nil: all
+	Where *Condition // nil: all
+	Sort  *Sort
+	// After leaves out what does not come after a place in the order; nil: nothing. Who
+	// goes on after the last resource that he has seen sees each one that was not written
+	// in the meantime once, whatever came and went.
+	After  *Position
 	Offset int
 	Limit  int // 0: no limit
+}
+
+// Sort is an order by a field that has one value: id, userName (users), externalId,
+// displayName, active (users), meta.created, meta.lastModified; ErrCondition for others.
+// Texts are ordered by code point, the folded ones by their folded form: the same in every
+// engine, whatever its locale. A displayName or externalId that is not there comes last,
+// equal values are in the order of their ids, and Descending is the exact reverse of all that.
+type Sort struct {
+	By         Field
+	Descending bool
+}
+
+// Position is a place in an order: that of a resource which had these, whether it is
+// still there or not.
+type Position struct {
+	Seq int64 // without Sort: User.Seq, Group.Seq
+	// With Sort: the value sorted by as stored (string, folded where the field is; bool; time.Time), and the id.
+	Value any
+	ID    string
 }
 
 type UserTx interface {
@@ -194,6 +222,7 @@ type UserTx interface {
 
 // Group is a SCIM group without its members.
 type Group struct {
+	Seq               int64 // place in the order in which groups were first stored; given by the store, read only
 	Tenant, ID        string
 	DisplayName       string
 	DisplayNameKey    string // folded
@@ -451,4 +480,12 @@ type EventTx interface {
 	AppendEvent(*Event) error
 	// Events are at most limit events after seq, in order; tenant "" is all.
 	Events(tenant string, after int64, limit int) ([]*Event, error)
+}
+
+// MetaTx keeps what belongs to the store as a whole, by name. Names are the callers'.
+type MetaTx interface {
+	// Meta is the value of a name; ErrNotFound.
+	Meta(name string) (string, error)
+	// PutMeta inserts or replaces.
+	PutMeta(name, value string) error
 }

@@ -14,7 +14,7 @@ var accounts = newTable("accounts", "id",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
 	"due", "taking", "pending", "attempts", "last_error", "failed")
 
-var selectAccount = "SELECT id, " + accounts.columns + " FROM accounts WHERE "
+var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
 // scanAccount reads the columns of selectAccount.
 func scanAccount(r *rows) *store.Account {

@@ -13,7 +13,7 @@ var groups = newTable("groups", "seq",
 // scanGroup reads the columns of groups.
 func scanGroup(r *rows) *store.Group {
 	return &store.Group{
-		Tenant: r.text(), ID: r.text(), DisplayName: r.text(), DisplayNameKey: r.text(), ExternalID: r.text(),
+		Seq: r.int64(), Tenant: r.text(), ID: r.text(), DisplayName: r.text(), DisplayNameKey: r.text(), ExternalID: r.text(),
 		Version: r.int64(), Created: r.time(), Modified: r.time(),
 	}
 }

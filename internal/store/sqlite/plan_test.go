@@ -158,3 +158,41 @@ func TestQueuesUseIndexes(t *testing.T) {
 		})
 	}
 }
+
+// TestOrdersUseIndexes: a page of the orders that clients ask for is read from its place
+// on, not sorted out of everybody; one of few rows looks these up.
+func TestOrdersUseIndexes(t *testing.T) {
+	c := openForPlans(t)
+	byName := &store.Sort{By: store.FieldUserName}
+	one := &store.Condition{Field: store.FieldEmail, Cmp: store.Eq, Value: "x"}
+	active := &store.Condition{Field: store.FieldActive, Cmp: store.Eq, Value: true}
+	for _, test := range []struct {
+		name string
+		page store.Query
+		want string
+		sort bool
+	}{
+		{"after a place", store.Query{After: &store.Position{Seq: 7}}, "users_list (tenant=? AND rowid>?)", false},
+		{"after a place, active", store.Query{Where: active, After: &store.Position{Seq: 7}}, "users_active (tenant=? AND active=? AND rowid>?)", false},
+		{"after a place, few", store.Query{Where: one, After: &store.Position{Seq: 7}}, "user_emails", false},
+		{"userName", store.Query{Sort: byName}, "users_name (tenant=?)", false},
+		{"userName down", store.Query{Sort: &store.Sort{By: store.FieldUserName, Descending: true}}, "users_name (tenant=?)", false},
+		{"userName after", store.Query{Sort: byName, After: &store.Position{Value: "a", ID: "i"}}, "users_name (tenant=? AND user_name_key>?)", false},
+		{"userName of few", store.Query{Where: one, Sort: byName}, "user_emails", true},
+		{"id after", store.Query{Sort: &store.Sort{By: store.FieldID}, After: &store.Position{Value: "a", ID: "a"}}, "users_id (tenant=? AND id>?)", false},
+		{"meta.lastModified after", store.Query{Sort: &store.Sort{By: store.FieldLastModified}, After: &store.Position{Value: time.Unix(0, 0), ID: "a"}},
+			"users_modified (tenant=? AND modified>?)", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			test.page.Limit = 10
+			query, args, err := userQueries.list("t", test.page)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := plan(t, c, query, args...)
+			if !strings.Contains(got, test.want) || strings.Contains(got, "SCAN") || strings.Contains(got, "TEMP B-TREE") != test.sort {
+				t.Errorf("%s\nplan %s\nwant %s", query, got, test.want)
+			}
+		})
+	}
+}

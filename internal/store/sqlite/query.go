@@ -66,17 +66,28 @@ type clause struct {
 	args []any
 }
 
-// list selects a page, in the order of seq.
+// list selects a page.
 func (q *queries) list(tenant string, page store.Query) (string, []any, error) {
 	w, err := q.where(tenant, page.Where)
 	if err != nil {
 		return "", nil, err
 	}
+	o, err := q.order(page, q.indexed(page.Where))
+	if err != nil {
+		return "", nil, err
+	}
+	if page.After != nil {
+		after, err := o.after(page)
+		if err != nil {
+			return "", nil, err
+		}
+		w = join(" AND ", w, after)
+	}
 	limit := page.Limit
 	if limit <= 0 {
 		limit = -1
 	}
-	return "SELECT " + q.table.columns + " FROM " + q.table.name + " WHERE " + w.sql + " ORDER BY seq LIMIT ? OFFSET ?",
+	return "SELECT " + q.table.columns + " FROM " + q.table.name + " WHERE " + w.sql + " ORDER BY " + o.terms() + " LIMIT ? OFFSET ?",
 		append(w.args, limit, max(page.Offset, 0)), nil
 }
 

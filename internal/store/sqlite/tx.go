@@ -102,21 +102,21 @@ type table struct {
 	rowid  string
 	fields []string
 
-	columns string // the fields, as a list
+	columns string // the row number and the fields, as a list
 	insert  string
 }
 
 func newTable(name, rowid string, fields ...string) *table {
 	columns := strings.Join(fields, ", ")
 	return &table{
-		name: name, rowid: rowid, fields: fields, columns: columns,
+		name: name, rowid: rowid, fields: fields, columns: rowid + ", " + columns,
 		insert: "INSERT INTO " + name + " (" + columns + ") VALUES (?" + strings.Repeat(", ?", len(fields)-1) + ")",
 	}
 }
 
 // find reads the row number and the fields of a row as they are stored.
 func (b *table) find(c *conn, where string, args ...any) (rowid int64, old []any, err error) {
-	_, err = c.one("SELECT "+b.rowid+", "+b.columns+" FROM "+b.name+" WHERE "+where, args, func(r *rows) {
+	_, err = c.one("SELECT "+b.columns+" FROM "+b.name+" WHERE "+where, args, func(r *rows) {
 		rowid = r.int64()
 		for range b.fields {
 			old = append(old, r.value())

@@ -25,7 +25,7 @@ const emailKeysField = 9
 // scanUser reads the columns of users.
 func scanUser(r *rows) *store.User {
 	u := &store.User{
-		Tenant: r.text(), ID: r.text(), Managed: r.bool(), UserName: r.text(), UserNameKey: r.text(), ExternalID: r.text(),
+		Seq: r.int64(), Tenant: r.text(), ID: r.text(), Managed: r.bool(), UserName: r.text(), UserNameKey: r.text(), ExternalID: r.text(),
 		Active: r.bool(), DisplayName: r.text(), DisplayNameKey: r.text(),
 	}
 	if keys := r.text(); keys != "" {
