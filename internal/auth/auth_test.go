@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -109,7 +110,7 @@ func TestAuthenticate(t *testing.T) {
 		{name: "H-15 wrong token", header: []string{"Bearer nope"}, kind: auth.InvalidToken, challenge: invalidToken, reason: "unknown"},
 		{name: "H-15 token cut short", header: []string{"Bearer " + token[:len(token)-1]}, kind: auth.InvalidToken, challenge: invalidToken, reason: "unknown"},
 		{name: "H-15 token in another case", header: []string{"Bearer " + strings.ToUpper(token)}, kind: auth.InvalidToken, challenge: invalidToken, reason: "unknown"},
-		{name: "H-15 the hash is no token", header: []string{"Bearer " + string(auth.Hash(token))}, kind: auth.InvalidToken, challenge: invalidToken, reason: "unknown"},
+		{name: "H-15 the hash is no token", header: []string{"Bearer " + hex.EncodeToString(auth.Hash(token))}, kind: auth.InvalidToken, challenge: invalidToken, reason: "unknown"},
 		{name: "H-15 expired at this very moment", header: []string{"Bearer " + expired}, kind: auth.InvalidToken, challenge: invalidToken, reason: "expired"},
 		{name: "H-15 revoked", header: []string{"Bearer " + revoked}, kind: auth.InvalidToken, challenge: invalidToken, reason: "revoked"},
 		{name: "H-15 another tenant's", header: []string{"Bearer " + other}, kind: auth.InvalidToken, challenge: invalidToken, reason: "other tenant"},

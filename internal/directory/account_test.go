@@ -181,7 +181,11 @@ func TestV13AnOKMarksTheVersionItWasComputedFrom(t *testing.T) {
 		ann := w.create(person("ann@example.com"))
 		g := w.group("Explorers")
 		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "latency", Latency: "2s", Times: 1})
-		go w.patch(g.ID, GroupChange{Add: refs(ann.ID)})
+		go func() {
+			if _, err := w.dir.UpdateGroup(w.t.Context(), okta, g.ID, Precondition{}, []GroupChange{{Add: refs(ann.ID)}}); err != nil {
+				w.t.Error(err)
+			}
+		}()
 		time.Sleep(time.Second)
 		w.mustUpdate(ann.ID, "active", false) // while the grant is on its way
 		w.pass(10 * time.Second)

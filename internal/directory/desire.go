@@ -126,10 +126,11 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 	now := tx.Now()
 	var touched []int64
 	if old != nil {
+		adopted := a.Present && a.Version == 0        // somebody else's, by on_rename_conflict
 		if err := d.reactivate(tx, old); err != nil { // a rename that waited for reactivation (V-02)
 			return nil, err
 		}
-		if !a.Present { // carried over to an address that was absent (V-22)
+		if !adopted { // carried over to an address that nobody has (V-22)
 			a.giveBackAlso(old.manual().union(old.memory.Swallowed), old.foreign())
 			if gb := old.memory.GiveBack; gb != nil {
 				a.giveBackAlso(gb.Roles, gb.Attributes)

@@ -45,16 +45,13 @@ type place struct {
 	foreign map[string]string // attributes of other systems
 	aside   grants            // what a suspension took
 
-	// Since the last rest: what any call may give here, whether roles or the person were to
-	// go at any time, whether attributes were, and what may be lost or kept.
-	allowed  grants
-	taken    bool
-	emptied  bool
-	deleted  bool
-	written  bool
-	mayLack  grants
-	mayHave  grants
-	attrFree bool
+	// Since the last rest: what any call may give here; whether at any time roles, all that a
+	// person has, or the person were to go; whether the IdP wrote at all.
+	allowed grants
+	taken   bool
+	emptied bool
+	deleted bool
+	written bool
 }
 
 func newModel(addresses ...string) *model {
@@ -99,9 +96,8 @@ func (m *model) note() {
 // rest begins a new stretch of time: all that was on its way has arrived.
 func (m *model) rest() {
 	for _, p := range m.places {
-		p.allowed, p.mayLack, p.mayHave = nil, nil, nil
-		p.taken, p.emptied, p.deleted, p.written, p.attrFree = false, false, false, false, false
-		p.open = false
+		p.allowed = nil
+		p.taken, p.emptied, p.deleted, p.written, p.open = false, false, false, false, false
 	}
 	m.note()
 }
@@ -210,14 +206,8 @@ func (m *model) move(u *modelUser, to string) (conflict bool) {
 	case p.former != nil:
 		m.takeOver(p)
 	}
-	switch {
-	case p.open || old.open:
-		p.mayHave = p.mayHave.union(carried)
-		p.attrFree = true
-	case !p.there:
-		p.hand = p.hand.union(carried)
-		maps.Copy(p.foreign, attributes)
-	}
+	p.hand = p.hand.union(carried)
+	maps.Copy(p.foreign, attributes)
 	p.allowed = p.allowed.union(carried)
 	m.suspend(old)
 	old.user, old.former = nil, u
@@ -275,9 +265,7 @@ func (m *model) check(p *place, at *simulator.User) string {
 		if p.there && !p.open {
 			return "nobody is there"
 		}
-		if p.there {
-			p.there, p.ours, p.foreign = false, true, map[string]string{}
-		}
+		p.there, p.ours = false, p.ours || p.there
 		return ""
 	}
 	if !p.there {
@@ -288,7 +276,6 @@ func (m *model) check(p *place, at *simulator.User) string {
 	wantAttributes := maps.Clone(p.foreign)
 	switch {
 	case p.user != nil && p.user.active:
-		p.hand = p.hand.union(p.mayHave.filter(has.covers)).filter(func(u grant) bool { return !p.mayLack.has(u) || has.covers(u) })
 		want, _ = m.roles(p.user).union(p.hand).swallow()
 		if p.user.region != "" {
 			wantAttributes["region"] = p.user.region
@@ -299,11 +286,6 @@ func (m *model) check(p *place, at *simulator.User) string {
 	}
 	if !slices.Equal(has, want) {
 		return fmt.Sprintf("has roles %v, want %v", has, want)
-	}
-	if p.attrFree {
-		p.foreign = maps.Clone(attributes)
-		delete(p.foreign, "region")
-		return ""
 	}
 	if !maps.Equal(attributes, wantAttributes) {
 		return fmt.Sprintf("has attributes %v, want %v", attributes, wantAttributes)
@@ -338,13 +320,13 @@ func (m *model) called(e simulator.Effect) string {
 		return ""
 	}
 	if !p.taken {
-		for _, u := range p.hand.minus(p.mayLack) {
+		for _, u := range p.hand {
 			if unitsOf(e.Before).covers(u) && !after.covers(u) {
 				return fmt.Sprintf("takes %v, which was given by hand", u)
 			}
 		}
 	}
-	if !p.emptied && !p.attrFree {
+	if !p.emptied {
 		left := attributesOf(e.After)
 		for k, v := range attributesOf(e.Before) {
 			if p.foreign[k] == v && left[k] != v {

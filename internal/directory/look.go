@@ -250,7 +250,7 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		return err
 	}
 	wasID, wasPresent := a.WisdomID, a.Present
-	if wasID == "" {
+	if !wasPresent {
 		wasID = a.memory.GoneID
 	}
 	for _, f := range d.o.observe(a, look, row) {

@@ -56,23 +56,21 @@ func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []find
 }
 
 // identify asks whether the person whom a look shows is the one whom the bridge created
-// (V-08): not if he has another id than he had. Who was not there is the one if a
-// delete had no effect, or if he carries what an unanswered create would have given him.
+// (V-08): not if he has another id than he had. Who was not there is, if a delete had no
+// effect, if he carries the mark of an unanswered create, or if a call of ours may have
+// come late and there is nothing about him that is not ours.
 func (a *account) identify(row *wisdom.User, now actual) {
 	if !a.CreatedByBridge || a.Present && a.WisdomID == "" {
 		return
 	}
-	known := a.WisdomID
-	if !a.Present {
-		known = a.memory.GoneID
+	if a.Present {
+		a.CreatedByBridge = row.ID == a.WisdomID
+		return
 	}
-	same := row.ID == known
-	if id, marked := a.desired.Attributes["scim_id"]; !same && !a.Present && marked {
-		same = now.Database["scim_id"] == id
-	} else if !same && !a.Present {
-		same = !a.Uncertain.IsZero()
-	}
-	a.CreatedByBridge = same
+	mark, marked := a.desired.Attributes["scim_id"]
+	a.CreatedByBridge = row.ID == a.memory.GoneID ||
+		marked && now.Database["scim_id"] == mark ||
+		!a.Uncertain.IsZero() && len(now.Roles.minus(a.owned.Roles)) == 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(now.Database)), func(k string) bool { return !a.owned.hasKey(k) })
 }
 
 // keepUncertain keeps what was given by hand and is gone while a call of ours is unanswered:
@@ -205,11 +203,18 @@ func (a *account) settleMemory(look *store.Look) {
 // part of a role everywhere come back when that goes (V-39).
 func (a *account) givenBack() {
 	if gb := a.memory.GiveBack; gb != nil {
-		a.memory.Swallowed = a.memory.Swallowed.union(gb.Roles.filter(func(u grant) bool { return a.actual.Roles.covers(u) && !a.actual.Roles.has(u) }))
+		back := gb.Roles.filter(a.actual.Roles.covers)
+		a.memory.Swallowed = a.memory.Swallowed.union(back.minus(a.actual.Roles))
+		// An administrator's again, whoever asked for the same at this address before.
+		a.owned.Roles = a.owned.Roles.filter(func(u grant) bool { return !back.has(u) || a.desired.Roles.has(u) })
 		gb.Roles = gb.Roles.filter(func(u grant) bool { return !a.actual.Roles.covers(u) })
 		for k, v := range gb.Attributes {
-			if a.actual.Database[k] == v {
-				delete(gb.Attributes, k)
+			if a.actual.Database[k] != v {
+				continue
+			}
+			delete(gb.Attributes, k)
+			if _, asked := a.desired.Attributes[k]; !asked {
+				a.owned.Keys = slices.DeleteFunc(a.owned.Keys, func(owned string) bool { return owned == k })
 			}
 		}
 		if len(gb.Roles) == 0 && len(gb.Attributes) == 0 {

@@ -32,8 +32,6 @@ const (
 	stepDelete     stepKind = "deleteUsers"
 )
 
-func (k stepKind) call() bool { return k != stepNone && k != stepWait }
-
 // sight is what is known about looks when a step is planned.
 type sight struct {
 	now  time.Time
@@ -127,11 +125,7 @@ func (o *Options) planSuspended(a *account, s sight) step {
 	if len(a.held()) > 0 {
 		return step{kind: stepRoles, roles: nil, taking: true} // no fresh look: V-19
 	}
-	attributes := map[string]string{}
-	maps.Copy(attributes, a.desired.Attributes)
-	if o.Policy.UnownedAttributes != "remove" {
-		maps.Copy(attributes, a.foreign())
-	}
+	attributes := o.attributes(a)
 	if maps.Equal(attributes, a.actual.Database) && (a.memory.Unanswered == nil || !a.memory.Unanswered.Attributes) {
 		return step{kind: stepNone}
 	}
@@ -250,21 +244,27 @@ func (o *Options) needLook(a *account, s sight, maxAge time.Duration, what strin
 // by hand or by other systems as far as the policies keep it, and what is to be given back.
 func (o *Options) target(a *account) (grants, map[string]string) {
 	roles := a.desired.Roles.minus(a.memory.Lost)
-	attributes := map[string]string{}
-	back := a.memory.GiveBack
-	if back == nil {
-		back = &giveBack{}
-	}
 	if o.Policy.ManualRoles != "overwrite" {
-		roles = roles.union(a.manual(), a.memory.Swallowed, back.Roles)
-	}
-	if o.Policy.UnownedAttributes != "remove" {
-		maps.Copy(attributes, back.Attributes)
-		maps.Copy(attributes, a.foreign())
+		roles = roles.union(a.manual(), a.memory.Swallowed)
+		if gb := a.memory.GiveBack; gb != nil {
+			roles = roles.union(gb.Roles)
+		}
 	}
 	roles, _ = roles.swallow()
+	return roles, o.attributes(a)
+}
+
+// attributes is the full set to send (V-21).
+func (o *Options) attributes(a *account) map[string]string {
+	attributes := map[string]string{}
+	if o.Policy.UnownedAttributes != "remove" {
+		if gb := a.memory.GiveBack; gb != nil {
+			maps.Copy(attributes, gb.Attributes)
+		}
+		maps.Copy(attributes, a.foreign())
+	}
 	maps.Copy(attributes, a.desired.Attributes)
-	return roles, attributes
+	return attributes
 }
 
 // swallowedByHand are the hand-given scopes that a desired role everywhere

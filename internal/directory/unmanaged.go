@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -141,10 +142,13 @@ func createdAt(timestamp string, now time.Time) time.Time {
 	return now
 }
 
-// readDocument is the user's document, the caller's own copy.
+// readDocument is the user's document, the caller's own copy. Numbers are json.Number:
+// a float64 would not keep a 64-bit integer.
 func readDocument(u *store.User) (Document, error) {
 	var doc Document
-	err := json.Unmarshal(u.Document, &doc)
+	dec := json.NewDecoder(bytes.NewReader(u.Document))
+	dec.UseNumber()
+	err := dec.Decode(&doc)
 	return doc, err
 }
 

@@ -1,7 +1,6 @@
 package scenario
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,7 +51,7 @@ func load(file string) (*Scenario, error) {
 	if err := json.Unmarshal(text, &s, json.RejectUnknownMembers(true)); err != nil {
 		return nil, err
 	}
-	if cmp.Or(s.IdP, s.Name, s.About, s.Evidence) == "" || len(s.Steps) == 0 {
+	if slices.Contains([]string{s.IdP, s.Name, s.About, s.Evidence}, "") || len(s.Steps) == 0 {
 		return nil, errors.New("idp, scenario, about, evidence and steps are needed")
 	}
 	known := map[string]bool{"base": true, "token": true}

@@ -62,11 +62,16 @@ func (s *Server) writeGroup(c *gin.Context, status int, g *directory.Group, show
 	return s.write(c, status, r, func() { r.group(g) })
 }
 
-// completely reports whether an answer that was written without error has left for a
-// client that is still there (V-05): flushed, while the request's context lived.
+// completely reports whether an answer that was written without error leaves for a
+// client that is still there (V-05): flushed while the request's context lives. The
+// context is asked before, because a client that hangs up as soon as it has the whole
+// answer ends it too.
 func completely(c *gin.Context) bool {
+	if c.Request.Context().Err() != nil {
+		return false
+	}
 	err := http.NewResponseController(plain(c)).Flush() // gin's own Flush keeps the error to itself
-	return (err == nil || errors.Is(err, http.ErrNotSupported)) && c.Request.Context().Err() == nil
+	return err == nil || errors.Is(err, http.ErrNotSupported)
 }
 
 // plain is the writer that gin's stands before.

@@ -179,6 +179,9 @@ func (r reply) refused(status int, scimType string) string {
 	if got.Status != strconv.Itoa(status) || got.ScimType != scimType || got.Detail == "" {
 		r.t.Errorf("%s: error %+v; want status %d, scimType %q and a detail", r.what, got, status, scimType)
 	}
+	if len(got.Detail) > 2100 {
+		r.t.Errorf("%s: the detail repeats the request: %d bytes", r.what, len(got.Detail))
+	}
 	return got.Detail
 }
 

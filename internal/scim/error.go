@@ -85,8 +85,12 @@ func retryAfterOf(err error) string {
 	return strconv.Itoa(int(max(1, math.Ceil(wait.Seconds()))))
 }
 
+// longestDetail bounds what an error repeats of a request: an id may be as long as a body.
+const longestDetail = 2000
+
 // writeError writes an Error body (RFC 7644 section 3.12, checklist Z-01, Z-02).
 func writeError(w http.ResponseWriter, e scimerrors.ScimError) {
+	e.Detail = cutTo(e.Detail, longestDetail)
 	body, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // strings and an int

@@ -42,7 +42,10 @@ func TestChecklistHTTP(t *testing.T) {
 			{"PATCH", "/Groups", "GET, HEAD, OPTIONS, POST"},
 			{"POST", u, "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
 			{"BREW", "/Groups/x", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
-			{"GET", "/Bulk", "OPTIONS, POST"}, // B-27
+			{"GET", "/Bulk", "OPTIONS, POST"},           // B-27
+			{"BREW", "/Users/.search", "OPTIONS, POST"}, // Q-09
+			{"TRACE", "/Groups/.search", "OPTIONS, POST"},
+			{"BREW", "/Users/.find", "DELETE, GET, HEAD, OPTIONS, PATCH, PUT"},
 		} {
 			r := on(t).do(tt.method, tt.path, "")
 			r.refused(405, "")
@@ -286,6 +289,7 @@ func TestChecklistOrder(t *testing.T) {
 		{"PUT", "/Users/nobody", big, "text/plain", "", `"7"`, 404},
 		{"BREW", "/Users/" + id, big, "text/plain", "", `"7"`, 405},
 		{"PUT", "/Users/" + id, big, "text/plain", "", `"7"`, 415},
+		{"PUT", "/Users/" + id + "?attributes=a&excludedAttributes=b", big, "text/plain", "", `"7"`, 415},
 		{"PUT", "/Users/" + id, big, "", "", `"7"`, 413},
 		{"PUT", "/Users/" + id, "{", "", "", `"7"`, 400},
 		{"PUT", "/Users/" + id, taken, "", "", `"7"`, 412},

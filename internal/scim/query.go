@@ -154,8 +154,9 @@ func parseInteger(s string) (int, bool) {
 }
 
 // cut keeps a client's text short enough to stand in an error.
-func cut(s string) string {
-	const most = 60
+func cut(s string) string { return cutTo(s, 60) }
+
+func cutTo(s string, most int) string {
 	if len(s) <= most {
 		return s
 	}

@@ -14,15 +14,25 @@ import (
 func (s *Server) routes() *gin.Engine {
 	gin.SetMode(gin.ReleaseMode) // otherwise gin prints its routes to stdout
 	e := gin.New()
-	e.HandleMethodNotAllowed = true
 	e.RedirectTrailingSlash = false // canonicalPath did it, without a redirect
 	e.RedirectFixedPath = false
 	e.Use(s.observe, s.authorize)
 	noRoute := func(c *gin.Context) {
 		s.fail(c, refusal(http.StatusNotFound, "", "There is no such endpoint here; the endpoints are /Users, /Groups, /ServiceProviderConfig, /ResourceTypes and /Schemas."))
 	}
-	e.NoRoute(noRoute)
-	e.NoMethod(s.methodNotAllowed)
+	// gin's own search for the other methods of a path panics where a path like
+	// /Users/.search stands beside /Users/:id (its getValue is called for one tree after the
+	// other with the skipped nodes of those before), so HandleMethodNotAllowed stays off.
+	var methods map[string][]string
+	e.NoRoute(func(c *gin.Context) {
+		allow := allowedMethods(methods, c.Request.URL.Path)
+		if allow == nil {
+			noRoute(c)
+			return
+		}
+		c.Header("Allow", strings.Join(allow, ", "))
+		s.methodNotAllowed(c)
+	})
 
 	get := func(path string, h gin.HandlerFunc) {
 		e.GET(path, h)
@@ -48,7 +58,7 @@ func (s *Server) routes() *gin.Engine {
 	e.POST("/.search", s.searchAll)
 
 	// Without these, `.search` would be the id of a resource to every other method (Q-09).
-	for _, path := range []string{"/Users/.search", "/Groups/.search", "/.search"} {
+	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
 		e.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions}, path, func(c *gin.Context) {
 			c.Header("Allow", http.MethodPost)
 			s.methodNotAllowed(c)
@@ -72,7 +82,33 @@ func (s *Server) routes() *gin.Engine {
 	all := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	e.Match(all, "/Me", notImplemented("The alias /Me"))
 	e.POST("/Bulk", notImplemented("Bulk"))
+	methods = methodsOf(e.Routes())
+	// Of these, the other routes are there to say no.
+	for _, path := range []string{"/Users/.search", "/Groups/.search"} {
+		methods[path] = []string{http.MethodPost}
+	}
+	methods[typesPath+"/.search"], methods[schemasPath+"/.search"] = nil, nil
 	return e
+}
+
+// methodsOf are the methods of each route, by its pattern.
+func methodsOf(routes gin.RoutesInfo) map[string][]string {
+	methods := map[string][]string{}
+	for _, r := range routes {
+		methods[r.Path] = append(methods[r.Path], r.Method)
+	}
+	return methods
+}
+
+// allowedMethods are the methods that a path has; nil if there is no such path.
+func allowedMethods(methods map[string][]string, path string) []string {
+	if m, ok := methods[path]; ok {
+		return m
+	}
+	if parent := path[:strings.LastIndexByte(path, '/')+1]; parent != path {
+		return methods[parent+":id"]
+	}
+	return nil
 }
 
 const (
@@ -91,7 +127,7 @@ func isDiscovery(route string) bool {
 	return false
 }
 
-// methodNotAllowed answers what a known path has no handler for; gin has set Allow.
+// methodNotAllowed answers what a known path has no handler for; Allow is set.
 func (s *Server) methodNotAllowed(c *gin.Context) {
 	allow := strings.Split(c.Writer.Header().Get("Allow"), ", ")
 	allow = append(allow, http.MethodOptions)

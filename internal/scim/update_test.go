@@ -2,6 +2,7 @@ package scim
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -176,6 +177,7 @@ func TestChecklistBadPatch(t *testing.T) {
 		{"M-57 array index", "/Users/u-0001", patchBody(good, `{"op":"replace","path":"emails[0]","value":"x"}`), 400, "invalidPath"},
 		{"M-58 userName in use", "/Users/u-0001", patchBody(good, `{"op":"replace","path":"userName","value":"BOB@suite.example"}`), 409, "uniqueness"},
 		{"C-29 malformed JSON", "/Users/u-0001", `{"schemas":`, 400, "invalidSyntax"},
+		{"G-04 a long id", "/Groups/g-0003", patchBody(`{"op":"add","path":"members","value":[{"value":"` + strings.Repeat("x", 100_000) + `"}]}`), 400, "invalidValue"},
 		{"Field10 remove members null", "/Groups/g-0003", patchBody(`{"op":"remove","path":"members","value":null}`), 400, "invalidValue"},
 		{"Field10 replace by an empty object", "/Groups/g-0003", patchBody(`{"op":"replace","path":"members","value":[{}]}`), 400, "invalidValue"},
 		{"Field10 replace by null ids", "/Groups/g-0003", patchBody(`{"op":"replace","value":{"members":[{"value":null}]}}`), 400, "invalidValue"},

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"math/rand/v2"
-	"time"
 
 	"github.com/pressly/goose/v3"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -21,47 +19,34 @@ var migrationFiles embed.FS
 // ("scim"), https://www.sqlite.org/pragma.html#pragma_application_id.
 const applicationID = 0x7363696d
 
-// migrationWait is how long one process waits for another that is migrating.
-const migrationWait = 10 * time.Second
-
 // migrate brings the schema up to date. It happens once, however many processes open
 // the file at the same time, and only while nobody else has it open: an older program
-// would go on with a schema that it does not know.
-func migrate(ctx context.Context, path string, wait time.Duration, log *slog.Logger) error {
-	for deadline := time.Now().Add(wait); ; {
-		current, target, err := versions(ctx, path)
-		switch {
-		case err != nil:
-			return err
-		case current > target:
-			return &OpenError{
-				Path: path, Kind: KindNewer,
-				Reason: fmt.Sprintf("has schema version %d, this program knows versions up to %d", current, target),
-				Advice: "use the newer scimbridge that wrote it, or restore a backup from before the upgrade",
-			}
-		case current == target:
-			return nil
-		}
-		err = up(ctx, path)
-		switch {
-		case err == nil:
-			log.InfoContext(ctx, "store migrated", "path", path, "from", current, "to", target)
-			return nil
-		case primary(err) != sqlite3.SQLITE_BUSY:
-			return err
-		case time.Now().After(deadline):
-			return &OpenError{
-				Path: path, Kind: KindLocked, Err: err,
-				Reason: fmt.Sprintf("its schema must go from version %d to %d, and another process has it open", current, target),
-				Advice: "stop the server that uses it, and start this version again",
-			}
-		}
-		select { // the other one may be migrating: look again, but not in step with others that do
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(5*time.Millisecond + rand.N(40*time.Millisecond)):
+// would go on with a schema that it does not know. If somebody has, the error is of
+// KindLocked, and SQLite's underneath is SQLITE_BUSY.
+func migrate(ctx context.Context, path string, log *slog.Logger) error {
+	current, target, err := versions(ctx, path)
+	switch {
+	case err != nil || current == target:
+		return err
+	case current > target:
+		return &OpenError{
+			Path: path, Kind: KindNewer,
+			Reason: fmt.Sprintf("has schema version %d, this program knows versions up to %d", current, target),
+			Advice: "use the newer scimbridge that wrote it, or restore a backup from before the upgrade",
 		}
 	}
+	err = up(ctx, path)
+	switch {
+	case err == nil:
+		log.InfoContext(ctx, "store migrated", "path", path, "from", current, "to", target)
+	case primary(err) == sqlite3.SQLITE_BUSY:
+		return &OpenError{
+			Path: path, Kind: KindLocked, Err: err,
+			Reason: fmt.Sprintf("its schema must go from version %d to %d, and another process has it open", current, target),
+			Advice: "stop the server that uses it, and start this version again",
+		}
+	}
+	return err
 }
 
 // versions are the file's schema version, 0 for an empty file, and the program's.

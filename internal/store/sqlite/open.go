@@ -108,19 +108,31 @@ func connector(path string, settings ...[]pragma) (driver.Connector, error) {
 // makeFile makes the file, if it is not there, such that nobody else may read it: it
 // holds personal data. SQLite gives its other files the same mode.
 //
-// A file that is there is not opened: closing it would take from this process all
-// locks on it that SQLite has (https://www.sqlite.org/howtocorrupt.html, 2.2).
+// The file itself is never opened here: closing it would take from this process all
+// locks that SQLite has on it (https://www.sqlite.org/howtocorrupt.html, 2.2), and
+// another goroutine may be opening the store already. So it is made under another name.
 func makeFile(path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		var f *os.File
-		if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
-			return f.Close()
+		if f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*"); err == nil { // with mode 0600
+			defer os.Remove(f.Name())
+			if err = f.Close(); err == nil {
+				err = os.Link(f.Name(), path)
+			}
+			if err != nil && !errors.Is(err, fs.ErrExist) { // a file system without links
+				if f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err == nil {
+					err = f.Close()
+				}
+			}
+			if err == nil || errors.Is(err, fs.ErrExist) { // another one was faster
+				return nil
+			}
 		}
 	}
 	e := &OpenError{Path: path, Kind: KindFailed, Reason: "cannot be opened", Err: err}
 	switch {
-	case err == nil && info.Mode().IsRegular(), errors.Is(err, fs.ErrExist): // another process was faster
+	case err == nil && info.Mode().IsRegular():
 		return nil
 	case err == nil:
 		e.Kind, e.Reason, e.Advice = KindPath, "is a folder or device, not a file", "name a file, such as "+filepath.Join(path, "scimbridge.db")

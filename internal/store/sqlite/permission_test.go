@@ -19,11 +19,9 @@ const nobody = 65534
 // TestOpenWithoutPermission opens stores as a user who may not write them. Root may
 // write everything, so it lends the child another user.
 func TestOpenWithoutPermission(t *testing.T) {
-
 	program := os.Args[0]
 	dir := t.TempDir()
 	if os.Getuid() == 0 {
-
 		if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 			t.Fatal(err)
 		}

@@ -25,7 +25,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	roles := map[string]func(path string) error{"commit": commitForEver, "count": countToAHundred, "open": justOpen}
+	roles := map[string]func(path string) error{"commit": commitForEver, "count": countOn, "open": justOpen}
 	role := os.Getenv(roleVariable)
 	if role == "" {
 		os.Exit(m.Run())
@@ -169,16 +169,17 @@ func checkKilled(t *testing.T, path string, acknowledged map[string]bool) {
 	}
 }
 
-const hundred = 100
+// raises is how often the other process writes.
+const raises = 30
 
-// countToAHundred raises the version of one user a hundred times: a command beside a server.
-func countToAHundred(path string) error {
+// countOn raises the version of one user: a command beside a server.
+func countOn(path string) error {
 	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: path})
 	if err != nil {
 		return err
 	}
 	fmt.Println("ready")
-	for range hundred {
+	for range raises {
 		if err := raise(context.Background(), s); err != nil {
 			return errors.Join(err, s.Close())
 		}
@@ -236,7 +237,7 @@ func TestTwoProcessesWriteToOneFile(t *testing.T) {
 	}
 	close(ended)
 	wg.Wait()
-	want := int64(hundred)
+	want := int64(raises)
 	for _, n := range raised {
 		want += int64(n)
 	}
@@ -250,7 +251,7 @@ func TestTwoProcessesWriteToOneFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d changes by this process, %d by the other", want-hundred, hundred)
+	t.Logf("%d changes by this process, %d by the other", want-raises, raises)
 }
 
 // justOpen prints why a store cannot be opened.

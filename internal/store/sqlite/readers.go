@@ -37,11 +37,12 @@ func (p *readers) view(ctx context.Context, fn func(*conn) error) (err error) {
 		return err
 	}
 	defer p.put(c)
+	c.lost = nil // what went wrong for the last one who had it
 	if _, err := c.exec("BEGIN"); err != nil {
 		return err
 	}
 	defer func() {
-		c.lost = nil
+		c.lost = nil // this is what ends it
 		if _, e := c.exec("ROLLBACK"); err == nil {
 			err = e
 		}

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"time"
 
 	engine "modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/scimbridge/scimbridge/internal/store"
 )
@@ -58,17 +60,34 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if _, err := engine.Fdatasync(true); err != nil && !errors.Is(err, engine.ErrFdatasyncUnavailable) {
 		return nil, explain(path, err)
 	}
-	if err := migrate(ctx, path, migrationWait, o.Log); err != nil {
-		return nil, explain(path, err)
-	}
-	s, err := open(ctx, path, o.Now)
-	if err != nil {
-		return nil, explain(path, err)
-	}
-	return s, nil
+	return openWithin(ctx, openWait, path, o)
 }
 
-func open(ctx context.Context, path string, now func() time.Time) (*Store, error) {
+// openWait is how long Open waits for another process that migrates the file.
+const openWait = 10 * time.Second
+
+func openWithin(ctx context.Context, wait time.Duration, path string, o Options) (*Store, error) {
+	for deadline := time.Now().Add(wait); ; {
+		err := migrate(ctx, path, o.Log)
+		if err == nil {
+			var s *Store
+			if s, err = connectAll(ctx, path, o.Now); err == nil {
+				return s, nil
+			}
+		}
+		if primary(err) != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
+			return nil, explain(path, err)
+		}
+		select { // try again, but not in step with others that do
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(5*time.Millisecond + rand.N(40*time.Millisecond)):
+		}
+	}
+}
+
+// connectAll opens the connection that writes, and prepares for those that read.
+func connectAll(ctx context.Context, path string, now func() time.Time) (*Store, error) {
 	write, err := connector(path, common, writing)
 	if err != nil {
 		return nil, err

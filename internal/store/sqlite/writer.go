@@ -120,6 +120,7 @@ func (w *writer) run(ctx context.Context, fn func(*conn) error) (*batch, error) 
 // meanwhile cannot go on.
 func (w *writer) begin(ctx context.Context) error {
 	for deadline := time.Now().Add(lockWait); ; {
+		w.conn.lost = nil // an error outside a transaction ended none
 		_, err := w.conn.exec("BEGIN IMMEDIATE")
 		switch {
 		case err == nil:
@@ -155,7 +156,7 @@ func (w *writer) undo(first bool) {
 func (w *writer) abandon(cause error) error {
 	b := w.batch
 	w.batch = nil
-	w.conn.lost = nil
+	w.conn.lost = nil // this is what ends it
 	_, err := w.conn.exec("ROLLBACK")
 	if code(err) == sqlite3.SQLITE_ERROR {
 		err = nil // no transaction is active: SQLite has rolled it back by itself

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
 )
@@ -313,7 +313,7 @@ func TestMigrationWhileInUse(t *testing.T) {
 	if _, err := s.writer.conn.exec("DELETE FROM goose_db_version WHERE version_id > 0"); err != nil {
 		t.Fatal(err)
 	}
-	err = migrate(t.Context(), path, 0, slog.New(slog.NewTextHandler(io.Discard, nil)))
+	_, err = openWithin(t.Context(), 0, path, Options{Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 	e, ok := errors.AsType[*OpenError](err)
 	if !ok || e.Kind != KindLocked {
 		t.Errorf("error %v, want kind %q", err, KindLocked)
