@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -191,7 +192,7 @@ func TestChecklistTies(t *testing.T) {
 }
 
 func TestNumberKeys(t *testing.T) {
-	ordered := []any{math.Inf(-1), -1e300, int64(math.MinInt64), -2.5, int64(-2), 0, 0.5, 1, 2.0, int64(9), 10, int64(1<<53 + 1), int64(1<<53 + 2), int64(math.MaxInt64), 1e300}
+	ordered := []any{math.Inf(-1), -1e300, int64(math.MinInt64), -2.5, int64(-2), 0, 0.5, 1, 2.0, int64(9), 10, json.Number("9007199254740992"), json.Number("9007199254740993"), int64(1<<53 + 2), int64(math.MaxInt64), 1e300}
 	var before string
 	for i, n := range ordered {
 		key, ok := numberKey(n)
@@ -206,6 +207,9 @@ func TestNumberKeys(t *testing.T) {
 		t.Error("5 is not 5.0")
 	} else if zero, _ := numberKey(0); negative != zero {
 		t.Error("-0 is not 0")
+	}
+	if c, _ := numberKey(json.Number("5.0")); c != a {
+		t.Error("5.0 as it was written is not 5")
 	}
 	if _, ok := numberKey("5"); ok {
 		t.Error("a text is a number")
