@@ -93,14 +93,20 @@ func (w *world) serve(t *testing.T, change func(*scim.Options)) string {
 // client is a row's way to its world: in strict mode, unless lenient was asked for.
 type client struct {
 	*testing.T
-	w     *world
-	id    string // the row's
-	base  string
-	crowd func() crowd // 1,000 users, in a world of their own
+	w    *world
+	id   string // the row's
+	base string
+	*shared
+}
+
+// shared is what the rows of all sections share, made when the first of them asks.
+type shared struct {
+	crowd  func() crowd
+	people func() people
 }
 
 // lenient is the same client on the server that takes what IdPs send.
-func (c *client) lenient() *client { return &client{c.T, c.w, c.id, c.w.lenient, c.crowd} }
+func (c *client) lenient() *client { return &client{c.T, c.w, c.id, c.w.lenient, c.shared} }
 
 // fresh is a client of a world that nobody else uses, for rows that count or list everything.
 func (c *client) fresh(options ...bridgetest.Options) *client {
@@ -110,7 +116,7 @@ func (c *client) fresh(options ...bridgetest.Options) *client {
 		o = options[0]
 	}
 	w := newWorld(c.T, o)
-	return &client{c.T, w, c.id, w.strict, c.crowd}
+	return &client{c.T, w, c.id, w.strict, c.shared}
 }
 
 // limited is a client of another server over the same directory, strict but for the change.
@@ -119,7 +125,7 @@ func (c *client) limited(change func(*scim.Options)) *client {
 	return &client{c.T, c.w, c.id, c.w.serve(c.T, func(o *scim.Options) {
 		o.Strict = true
 		change(o)
-	}), c.crowd}
+	}), c.shared}
 }
 
 // name makes a name the row's own: rows share a world.
