@@ -23,8 +23,8 @@ import (
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
-// tenant is the name of the one tenant that a Bridge has.
-const tenant = "default"
+// Tenant is the name of the one tenant that a Bridge has.
+const Tenant = "default"
 
 // Options configures a Bridge; every zero value works.
 type Options struct {
@@ -39,6 +39,7 @@ type Options struct {
 type Bridge struct {
 	Directory *directory.Directory
 	Simulator *simulator.Server
+	Store     *sqlite.Store
 	Token     string // a valid bearer token
 	Log       *slog.Logger
 
@@ -90,7 +91,7 @@ func Start(t testing.TB, o Options) *Bridge {
 		t.Fatal(faults)
 	}
 	options := directory.Options{
-		Tenant: tenant, Workspace: "loopback/" + sim.Workspace(), Store: store, WisdomAI: client, Rules: rules, Log: logger}
+		Tenant: Tenant, Workspace: "loopback/" + sim.Workspace(), Store: store, WisdomAI: client, Rules: rules, Log: logger}
 	if o.Change != nil {
 		o.Change(&options)
 	}
@@ -107,13 +108,13 @@ func Start(t testing.TB, o Options) *Bridge {
 		}
 	})
 
-	token, err := auth.Create(ctx, store, tenant, "idp", 0)
+	token, err := auth.Create(ctx, store, Tenant, "idp", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return &Bridge{
-		Directory: dir, Simulator: sim, Token: token, Log: logger, logged: logged,
-		authenticator: auth.NewAuthenticator(auth.Options{Store: store, Tenant: tenant, Log: logger}),
+		Directory: dir, Simulator: sim, Store: store, Token: token, Log: logger, logged: logged,
+		authenticator: auth.NewAuthenticator(auth.Options{Store: store, Tenant: Tenant, Log: logger}),
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 )
 
 // crowd is a world with many users, for the rows that want as many. They are made when the
-// first row asks, and nobody changes them.
+// first row asks. Rows may put them into groups, and change nothing else.
 type crowd struct {
 	w     *world
 	users []string // their ids, sorted
