@@ -7,6 +7,7 @@ package bridgetest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,9 @@ import (
 
 // Tenant is the name of the one tenant that a Bridge has.
 const Tenant = "default"
+
+// maxShown is how much of the log a failed test shows: tests with many requests share a bridge.
+const maxShown = 64 << 10
 
 // Options configures a Bridge; every zero value works.
 type Options struct {
@@ -63,7 +67,8 @@ func Start(t testing.TB, o Options) *Bridge {
 	logged := &lockedBuffer{}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("log:\n%s", logged.String())
+			all := logged.String()
+			t.Logf("log, its end:\n%s", all[max(0, len(all)-maxShown):])
 		}
 	})
 	logger := slog.New(slog.NewTextHandler(logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -108,7 +113,11 @@ func Start(t testing.TB, o Options) *Bridge {
 		}
 	})
 
-	token, err := auth.Create(ctx, store, Tenant, "idp", 0)
+	tokens, err := auth.List(ctx, store, Tenant) // of an earlier bridge on the same file
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := auth.Create(ctx, store, Tenant, fmt.Sprintf("idp-%d", len(tokens)+1), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
