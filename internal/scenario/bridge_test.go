@@ -1,25 +1,15 @@
 package scenario_test
 
 import (
-	"bytes"
-	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/scimbridge/scimbridge/internal/auth"
-	"github.com/scimbridge/scimbridge/internal/directory"
+	"github.com/scimbridge/scimbridge/internal/bridgetest"
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/scenario"
 	"github.com/scimbridge/scimbridge/internal/scim"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
-	"github.com/scimbridge/scimbridge/internal/wisdom"
-	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
 const enterprise = schema.EnterpriseURN + ":"
@@ -61,80 +51,17 @@ func rules() mapping.Spec {
 // bridge is a tenant with a store file, a server and a simulator of its own, all
 // over real HTTP on loopback.
 type bridge struct {
-	target    scenario.Target
-	directory *directory.Directory
-	simulator *simulator.Server
+	*bridgetest.Bridge
+	target scenario.Target
 }
 
-// start starts a bridge, and ends it, in the order in which a process would, when
-// the test ends. What it logged is shown if the test failed.
+// start starts a bridge, which ends with the test.
 func start(t *testing.T) *bridge {
 	t.Helper()
-	sim, err := simulator.New(simulator.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	graphql := httptest.NewServer(sim.Handler())
-	t.Cleanup(func() {
-		sim.Close()
-		graphql.Close()
-	})
-	log := &lockedBuffer{}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("log:\n%s", log.String())
-		}
-	})
-	logger := slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-
-	ctx, cancel := context.WithCancel(context.Background())
-	t.Cleanup(cancel)
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "store.db"), Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	client, err := wisdom.New(wisdom.Options{URL: graphql.URL + "/graphql", Workspace: sim.Workspace(), Token: sim.Token(), Log: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiled, faults := mapping.Compile(rules())
-	if len(faults) > 0 {
-		t.Fatal(faults)
-	}
-	dir, err := directory.New(ctx, directory.Options{
-		Tenant: "default", Workspace: "loopback/" + sim.Workspace(), Store: store, WisdomAI: client, Rules: compiled, Log: logger})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- dir.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	})
-
-	token, err := auth.Create(ctx, store, "default", "idp", 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authenticator := auth.NewAuthenticator(auth.Options{Store: store, Tenant: "default", Log: logger})
-	cursorKey, err := auth.Secret(ctx, store, "cursor/default")
-	if err != nil {
-		t.Fatal(err)
-	}
+	b := bridgetest.Start(t, bridgetest.Options{Rules: rules()})
 	handler, err := scim.New(scim.Options{
-		Directory: scim.Over(dir),
-		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
-			name, err := authenticator.Authenticate(ctx, r)
-			return directory.Caller{Token: name}, err
-		},
+		Directory:          scim.Over(b.Directory),
+		Authenticate:       b.Authenticate,
 		DiscoveryNeedsAuth: true,
 		Extension: []schema.Declared{
 			{Name: "region", Type: schema.String},
@@ -143,56 +70,13 @@ func start(t *testing.T) *bridge {
 		},
 		Roles:            []scim.Role{{ID: "EXPLORER", DisplayName: "Explorer"}, {ID: "CREATOR", DisplayName: "Creator"}},
 		UniqueGroupNames: true,
-		CursorKey:        cursorKey,
-		Log:              logger,
+		CursorKey:        b.CursorKey,
+		Log:              b.Log,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(scim.Mounts(map[string]http.Handler{"/scim/v2": handler}))
 	t.Cleanup(server.Close)
-	return &bridge{
-		target:    scenario.Target{Base: server.URL + "/scim/v2", Token: token, Client: server.Client()},
-		directory: dir, simulator: sim,
-	}
-}
-
-// settled waits until everything that was accepted has been delivered. Nothing fails
-// here, so the bound is only for a bridge that never gets there.
-func (b *bridge) settled(t *testing.T) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	for {
-		health, err := b.directory.Health(ctx)
-		if err != nil {
-			t.Fatalf("still not delivered: %+v, %v", health, err)
-		}
-		if health.Pending == 0 && health.Uncertain == 0 {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			t.Fatalf("still not delivered after a minute: %+v", health)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
-// lockedBuffer is a log that many goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex // guards b
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return &bridge{b, scenario.Target{Base: server.URL + "/scim/v2", Token: b.Token, Client: server.Client()}}
 }

@@ -25,9 +25,9 @@ func TestB17CirclesOverTheBridge(t *testing.T) {
 		return fmt.Sprintf(`{"method":"POST","path":"/Groups","bulkId":%q,"data":{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":%q,"members":[%s]}}`, bulkID, name, strings.Join(members, ","))
 	}
 	b.bulk(t, "201 201 201 201", group("g", "Circle Team", "h", "ann"), group("h", "Circle Crew", "g", "bob"), user("ann", "bob"), user("bob", "ann"))
-	b.settled(t)
+	b.Settled(t)
 	at := map[string]string{}
-	for _, u := range b.simulator.Users() {
+	for _, u := range b.Simulator.Users() {
 		for _, a := range u.UserAttributes {
 			at[u.Email+" "+a.Key] = a.Value
 		}
@@ -42,8 +42,8 @@ func TestB17CirclesOverTheBridge(t *testing.T) {
 	}
 
 	b.bulk(t, "409 409 409 409", group("k", "Circle Shared", "l"), group("l", "Circle TEAM", "k"), user("ann", "eve"), user("eve", "ann"))
-	b.settled(t)
-	for _, u := range b.simulator.Users() {
+	b.Settled(t)
+	for _, u := range b.Simulator.Users() {
 		if u.Email == "eve@example.com" && len(u.RoleAssignments) > 0 {
 			t.Errorf("left at WisdomAI: %+v", u)
 		}

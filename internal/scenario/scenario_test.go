@@ -35,10 +35,10 @@ func TestScenarios(t *testing.T) {
 		t.Run(s.File, func(t *testing.T) {
 			t.Parallel()
 			b := start(t)
-			stages := []scenario.Stage{{Users: b.simulator.Users()}}
+			stages := []scenario.Stage{{Users: b.Simulator.Users()}}
 			b.target.After = func(number int, step scenario.Step) {
-				b.settled(t)
-				stages = append(stages, scenario.Stage{After: fmt.Sprintf("%d %s", number, step.Name), Users: b.simulator.Users()})
+				b.Settled(t)
+				stages = append(stages, scenario.Stage{After: fmt.Sprintf("%d %s", number, step.Name), Users: b.Simulator.Users()})
 			}
 			if failure := s.Run(t.Context(), b.target); failure != nil {
 				t.Fatal(failure)
