@@ -74,6 +74,9 @@ func TestDemoCommandsWorkAsPrinted(t *testing.T) {
 	if _, err := os.Stat(demo.cmd.Args[len(demo.cmd.Args)-1]); !os.IsNotExist(err) {
 		t.Errorf("the ready file is left behind: %v", err)
 	}
+	if left, err := os.ReadDir(demo.temp); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
 }
 
 func TestReadyFileHoldsWhatScriptsNeed(t *testing.T) {

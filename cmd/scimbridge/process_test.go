@@ -45,6 +45,7 @@ type process struct {
 	cmd    *exec.Cmd
 	stdout lockedBuffer
 	stderr lockedBuffer
+	temp   string // its TMPDIR
 	ready  ready
 	ended  chan error
 }
@@ -74,7 +75,8 @@ func start(t *testing.T, args ...string) *process {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "ready.json")
-	p := &process{t: t, cmd: exec.Command(path, append(args, "--ready-file", file)...), ended: make(chan error, 1)}
+	p := &process{t: t, cmd: exec.Command(path, append(args, "--ready-file", file)...), temp: t.TempDir(), ended: make(chan error, 1)}
+	p.cmd.Env = append(os.Environ(), "TMPDIR="+p.temp)
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
