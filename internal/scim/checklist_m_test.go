@@ -344,7 +344,26 @@ var patchRows = []row{
 		c.patch(g.path, bare("replace", `{"id":"x","displayName":"`+c.name("H")+`"}`)).is(204)
 		c.get(g.path).is(200).wants(g.id, "id").wants(c.name("H"), "displayName")
 	}},
-	{"M-46 immutable attributes", immutables},
+	{"M-46 immutable attributes", func(c *client) {
+		immutables(c)
+		u, v := c.user("ann", ""), c.user("bob", "")
+		g := c.group("G", u)
+		one := `members[value eq "` + u.id + `"]`
+		for attribute, other := range map[string]string{"value": v.id, "type": "Group", "$ref": c.base + v.path} {
+			for _, kind := range []string{"add", "replace"} {
+				c.patchFails(g, 400, "mutability", op(kind, one+"."+attribute, scim.JSONOf(other)))
+			}
+			c.patchFails(g, 400, "mutability", op("remove", one+"."+attribute, ""))
+		}
+		same := `[{"value":"` + u.id + `","type":"User","$ref":"` + c.base + u.path + `"}]`
+		c.patchKeeps(g, op("add", "members", same))
+		c.patchKeeps(g, op("replace", "members", same))
+		for _, kind := range []string{"add", "replace"} {
+			c.patchFails(g, 400, "invalidValue", op(kind, "members", `[{"value":"`+u.id+`","type":"Group"}]`))
+		}
+		c.patch(g.path, op("add", "members", `[{"value":"`+v.id+`","type":"User"}]`)).is(204) // unset until then
+		c.members(g, u, v)
+	}},
 	{"M-47 sub-attributes of members", func(c *client) {
 		u, v := c.user("ann", ""), c.user("bob", "")
 		g := c.group("G", u)

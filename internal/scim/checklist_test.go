@@ -27,6 +27,7 @@ func (r row) id() string {
 var sections = [][]row{
 	discoveryRows, createRows, readRows, filterRows, paginationRows, projectionRows, putRows, patchRows, deleteRows, versionRows, errorRows,
 	httpRows, searchRows, meRows, groupRows,
+	bulkRows,
 }
 
 // pending are the rows that have no check yet, each with what it waits for. One that gets a
@@ -45,7 +46,6 @@ var pending = map[string]string{
 var toCome = map[string]string{
 	"S-": "sorting is still to come",
 	"K-": "cursors are still to come",
-	"B-": "bulk is still to come",
 
 	"D-24": "cursors are still to come",
 	"Z-15": "cursors are still to come",

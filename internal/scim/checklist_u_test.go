@@ -7,8 +7,8 @@ import (
 	"github.com/scimbridge/scimbridge/internal/scim"
 )
 
-// immutables wants no attribute to be immutable but those of a member, whose own rows are
-// M-47 and G-07: a row about others has nothing to refuse until /Schemas lists one.
+// immutables wants no attribute to be immutable but those of a member, on which the rows
+// about immutable attributes stand: one more needs their steps too.
 func immutables(c *client) {
 	c.Helper()
 	attributesOf(c, func(path string, a any) {
@@ -61,8 +61,25 @@ var putRows = []row{
 		c.unchanged(u, "PUT", u.path, `{"schemas":["`+core+`"],"title":"U"}`, 400, "invalidValue").says("userName")
 		c.unchanged(g, "PUT", g.path, `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"]}`, 400, "invalidValue").says("displayName")
 	}},
-	{"U-09 immutable attributes", immutables},
-	{"U-10 immutable attributes left out", immutables},
+	{"U-09 immutable attributes", func(c *client) {
+		immutables(c)
+		u, inner := c.user("ann", ""), c.group("Inner")
+		g := c.group("G", u) // the first value is taken
+		of := func(r resource, kind string) string {
+			return `{"value":"` + r.id + `","$ref":"` + c.base + r.path + `","type":"` + kind + `"}`
+		}
+		before := c.get(g.path)
+		c.put(g.path, c.groupOf("G", "["+of(u, "User")+"]")).is(200).same(before) // equal is fine
+		c.unchanged(g, "PUT", g.path, c.groupOf("G", "["+of(u, "Group")+"]"), 400, "invalidValue").says(u.id)
+		c.unchanged(g, "PUT", g.path, c.groupOf("G", "["+of(u, "User")+","+of(inner, "User")+"]"), 400, "invalidValue").says(inner.id)
+	}},
+	{"U-10 immutable attributes left out", func(c *client) {
+		immutables(c)
+		u, inner := c.user("ann", ""), c.group("Inner")
+		g := c.group("G", u, inner)
+		before := c.get(g.path).wants("User", "members", 0, "type").wants("Group", "members", 1, "type")
+		c.put(g.path, c.groupOf("G", "["+member(u)+","+member(inner)+"]")).is(200).same(before)
+	}},
 	{"U-11 a userName in use", func(c *client) {
 		u := c.user("ann", "")
 		c.user("bob", "")

@@ -5,6 +5,8 @@ var (
 	UserBody  = userBody
 	GroupBody = groupBody
 	PatchBody = patchBody
+	BulkBody  = bulkBody
+	Operation = op
 	Filtered  = filtered
 	JSONOf    = jsonOf
 	Normal    = normal
