@@ -18,12 +18,7 @@ race: ## run the tests under the race detector (needs gcc)
 	@.ci/run race
 
 fuzz: ## run every fuzz target for SECONDS (30) each
-	@grep --recursive --include='*_test.go' --only-matching --extended-regexp '^func Fuzz[A-Za-z0-9_]+' cmd internal | \
-	while IFS=: read -r file function; do \
-		name=$${function#func }; \
-		echo "--- $$name, $$(dirname $$file)"; \
-		go test -run='^$$' -fuzz="^$$name\$$" -fuzztime=$(SECONDS)s "./$$(dirname $$file)" || exit 1; \
-	done
+	@FUZZ_SECONDS=$(SECONDS) .ci/run fuzz
 
 generate: ## write the generated code anew (genqlient, gqlgen)
 	go generate ./...
