@@ -58,16 +58,7 @@ func TestFixtures(t *testing.T) {
 	for _, file := range files {
 		name := filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
 		t.Run(name, func(t *testing.T) {
-			text, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var s scenario
-			if err := json.Unmarshal(text, &s); err != nil {
-				t.Fatal(err)
-			}
-			w := &world{dialect: New(false), users: idpUsers(), groups: schema.Group(true), ids: map[string]string{"base": "https://scim.example.com/scim/v2"}, resources: map[string]map[string]any{}}
-			p, l := w.play(t, s)
+			p, l := newWorld(New(false)).play(t, read(t, file))
 			patches, looked = patches+p, looked+l
 		})
 	}
@@ -77,6 +68,47 @@ func TestFixtures(t *testing.T) {
 	}
 }
 
+// TestField19RecordedEntraShapes: elimity-com/scim#112, scim-patch#42, #176, #453 and others.
+// Validation refused what Entra ID really sends. Each of its recorded scenarios passes here,
+// and needs the rules to: strict mode refuses some of the very same writes.
+func TestField19RecordedEntraShapes(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/idp/entra*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d scenarios, %v", len(files), err)
+	}
+	d, strict := New(false), New(true)
+	accepted, refused := 0, 0
+	for _, file := range files {
+		s := read(t, file)
+		lenient := newWorld(d)
+		lenient.play(t, s)
+		for _, w := range lenient.writes {
+			accepted++
+			if _, err := (&world{dialect: strict, users: lenient.users, groups: lenient.groups}).write(w.rt, w.method, w.current, w.text); err != nil {
+				refused++
+			}
+		}
+	}
+	if refused == 0 || refused == accepted {
+		t.Errorf("of %d writes strict mode refuses %d", accepted, refused)
+	}
+	for _, rule := range []string{"op-case", "unknown-schema", "bool-string", "bool-string-sub", "urn-dot", "dotted-keys", "value-array-scalar", "manager-string",
+		"manager-empty", "empty-string", "role-json-string", "remove-value-array", "filter-creates"} {
+		if d.Counts()[rule] == 0 {
+			t.Errorf("rule %s has no recorded shape of Entra ID", rule)
+		}
+	}
+	t.Logf("%d writes accepted, %d of them thanks to the rules", accepted, refused)
+}
+
+// write is one that was accepted, to a resource as it was.
+type write struct {
+	rt      *schema.ResourceType
+	method  string
+	current map[string]any
+	text    string
+}
+
 // world is what a scenario has made so far.
 type world struct {
 	dialect       *Dialect
@@ -84,6 +116,25 @@ type world struct {
 	ids           map[string]string // captured name -> id, and what else is referred to
 	resources     map[string]map[string]any
 	made          int
+	writes        []write // that were accepted
+}
+
+func newWorld(d *Dialect) *world {
+	return &world{dialect: d, users: idpUsers(), groups: schema.Group(true), ids: map[string]string{"base": "https://scim.example.com/scim/v2"}, resources: map[string]map[string]any{}}
+}
+
+// read reads a scenario.
+func read(t *testing.T, file string) scenario {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s scenario
+	if err := json.Unmarshal(text, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func (w *world) resolve(text string) string {
@@ -149,6 +200,7 @@ func (w *world) play(t *testing.T, s scenario) (patches, looked int) {
 		case err != nil:
 			continue
 		}
+		w.writes = append(w.writes, write{rt, step.Request.Method, current, text})
 		if step.Request.Method == "PATCH" {
 			patches++
 		}

@@ -96,8 +96,10 @@ func (t *tx) AddMember(tenant string, m store.Member) (bool, error) {
 	return n == 1, err
 }
 
+const removeMember = "DELETE FROM memberships WHERE group_seq = " + thisGroup + " AND member_id = ?"
+
 func (t *tx) RemoveMember(tenant, group, member string) (bool, error) {
-	n, err := t.conn.changed("DELETE FROM memberships WHERE group_seq = "+thisGroup+" AND member_id = ?", tenant, group, member)
+	n, err := t.conn.changed(removeMember, tenant, group, member)
 	return n == 1, err
 }
 
@@ -109,8 +111,10 @@ func (t *tx) GroupsOf(tenant, member string) ([]*store.Group, error) {
 	return all(t, scanGroup, selectGroupsOf, tenant, member)
 }
 
+const hasMember = "SELECT 1 FROM memberships WHERE group_seq = " + thisGroup + " AND member_id = ?"
+
 func (t *tx) HasMember(tenant, group, member string) (bool, error) {
-	n, err := t.conn.number("SELECT 1 FROM memberships WHERE group_seq = "+thisGroup+" AND member_id = ?", tenant, group, member)
+	n, err := t.conn.number(hasMember, tenant, group, member)
 	return n == 1, err
 }
 

@@ -196,3 +196,16 @@ func TestOrdersUseIndexes(t *testing.T) {
 		})
 	}
 }
+
+// TestField15MembershipIsARow: one more member of a group, or one less, is found by group and
+// member, whatever the size of the group. An insert has no plan of its own.
+func TestField15MembershipIsARow(t *testing.T) {
+	c := openForPlans(t)
+	const group = "SEARCH groups USING COVERING INDEX groups_id (tenant=? AND id=?)"
+	for name, query := range map[string]string{"RemoveMember": removeMember, "HasMember": hasMember} {
+		got := plan(t, c, query, make([]any, strings.Count(query, "?"))...)
+		if !strings.Contains(got, "(group_seq=? AND member_id=?)") || !strings.Contains(got, group) || strings.Contains(got, "SCAN") {
+			t.Errorf("%s: plan %s", name, got)
+		}
+	}
+}
