@@ -102,7 +102,10 @@ type client struct {
 // shared is what the rows of all sections share, made when the first of them asks.
 type shared struct {
 	crowd  func() crowd
+	line   func() crowd // of 95
 	people func() people
+	lineup func() lineup
+	mixed  func() mixed
 }
 
 // lenient is the same client on the server that takes what IdPs send.

@@ -280,6 +280,18 @@ var discoveryRows = []row{
 			c.post("/Users", c.userBody(name+"x", `"`+wisdom+`":{"`+d.Name+`":`+bad+`}`)).refused(400, "invalidValue").says(d.Name)
 		}
 	}},
+	{"D-24 cursors are announced", func(c *client) {
+		c = c.limited(func(o *scim.Options) { o.Limits.PageSize, o.Limits.MaxPage = 2, 3 })
+		for _, name := range []string{"a", "b", "c", "d"} {
+			c.user(name, "")
+		}
+		c.get(config).is(200).wants(map[string]any{
+			"cursor": true, "index": true, "defaultPaginationMethod": "index", "defaultPageSize": 2, "maxPageSize": 3,
+		}, "pagination")
+		_ = c.get("/Users?cursor").is(200).wants(2, "itemsPerPage").string("nextCursor")
+		c.get("/Users?cursor&count=100").is(200).wants(3, "itemsPerPage")
+		c.get("/Users").is(200).wants(2, "itemsPerPage").wants(1, "startIndex")
+	}},
 	{"D-25 no security events", func(c *client) {
 		c.get(config).is(200).wants(nil, "securityEvents")
 		u := c.user("ann", "")

@@ -227,6 +227,22 @@ var filterRows = []row{
 		p.refuse(`nope eq "x"`, `not (nope pr)`, `members.value eq "x"`, `name.nope eq "x"`, ent+`:nope pr`)
 		p.filter("/Groups", `userName eq "ann"`).refused(400, "invalidFilter").says("userName")
 	})},
+	{"F-43 the same over all types", mixing(func(m mixed) {
+		m.find(`userName pr`, m.users...)
+		m.find(`members.value eq "`+m.users[0]+`"`, m.groups...)
+		m.find(`not (userName pr)`, m.groups...)
+		m.find(`userName eq null`, m.groups...)
+		m.find(`nope eq "x"`)
+		for _, filter := range []string{`userName eq`, `password pr`, ``} {
+			m.filter("/", filter).refused(400, "invalidFilter")
+		}
+	})},
+	{"F-44 one of all types", mixing(func(m mixed) {
+		m.find(`meta.resourceType eq "Group"`, m.groups...)
+		m.find(`meta.resourceType eq "User"`, m.users...)
+		m.find(`meta.resourceType eq "User" and displayName sw "NAME" and title eq "t"`, m.users...)
+		m.filter("/", `meta.resourceType eq Group`).refused(400, "invalidFilter")
+	})},
 	{"F-45 schemas", filtering(func(p people) {
 		p.find(`schemas eq "`+ent+`"`, p.ann)
 		p.find(`schemas eq "`+core+`"`, p.ann, p.bob, p.zoe)

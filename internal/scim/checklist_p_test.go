@@ -3,6 +3,7 @@ package scim_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/scimbridge/scimbridge/internal/scim"
 )
@@ -105,27 +106,31 @@ var paginationRows = []row{
 			}
 		}
 	}},
-	{"P-14 no query finds too many", paging(func(c *client, users []string) { // there is no such limit
+	{"P-14 no query finds too many", paging(func(c *client, users []string) { // but sorted over all types, and far into the list
 		c.filter("/Users", `userName co "u" or title co "x" or not (nickName pr)`, "count=1").is(200).wants(len(users), "totalResults")
+		c.get("/?sortBy=displayName&startIndex=9223372036854775807").refused(400, "tooMany").says("cursor")
+		c.get("/?sortBy=displayName&startIndex=100&count=1").is(200).wants(1, "itemsPerPage")
 	})},
 	{"P-15 the same on every endpoint", func(c *client) {
+		mixing(mixedPages)(c)
 		c = c.fresh()
 		for i := range 5 {
 			c.group(fmt.Sprint("g", i), c.user(fmt.Sprint("u", i), ""))
 		}
-		for _, endpoint := range []string{"/Users", "/Groups"} {
-			all := c.get(endpoint).is(200).wants(5, "totalResults").ids()
+		for endpoint, total := range map[string]int{"/Users": 5, "/Groups": 5, "/": 10} {
+			all := c.get(endpoint).is(200).wants(total, "totalResults").ids()
 			for _, tt := range []struct {
 				start, count int
 				want         []string
-			}{{1, 2, all[:2]}, {0, 2, all[:2]}, {4, 3, all[3:]}, {9, 3, nil}, {1, 0, nil}, {1, -1, nil}} {
-				r := c.get(fmt.Sprintf("%s?startIndex=%d&count=%d", endpoint, tt.start, tt.count)).is(200).wants(5, "totalResults").wants(max(1, tt.start), "startIndex").wants(len(tt.want), "itemsPerPage")
+			}{{1, 2, all[:2]}, {0, 2, all[:2]}, {4, 3, all[3:min(6, total)]}, {total - 1, 3, all[total-2:]}, {total + 4, 3, nil}, {1, 0, nil}, {1, -1, nil}} {
+				r := c.get(fmt.Sprintf("%s?startIndex=%d&count=%d", endpoint, tt.start, tt.count)).is(200).wants(total, "totalResults").wants(max(1, tt.start), "startIndex").wants(len(tt.want), "itemsPerPage")
 				if !slices.Equal(r.ids(), append([]string{}, tt.want...)) {
 					c.Errorf("%s: %v, want %v", r.what, r.ids(), tt.want)
 				}
-				r.same(c.post(endpoint+"/.search", fmt.Sprintf(`{"schemas":["%s"],"startIndex":%d,"count":%d}`, searchURN, tt.start, tt.count)).is(200))
+				r.same(c.search(strings.TrimSuffix(endpoint, "/"), map[string]any{"startIndex": tt.start, "count": tt.count}).is(200))
 			}
 			c.get(endpoint+"?count=ten").refused(400, "invalidValue")
+			c.get(endpoint+"?startIndex=9223372036854775807").is(200).wants(total, "totalResults").wants([]any{}, "Resources")
 		}
 	}},
 }

@@ -40,6 +40,7 @@ var searchRows = []row{
 			p.search("/Users", tt.body).is(200).same(p.get("/Users?" + tt.query))
 		}
 	})},
+	{"Q-03 groups, and all types", mixing(searchAllRow)},
 	{"Q-04 schemas", filtering(func(p people) {
 		for _, schemas := range []string{``, `"schemas":[],`, `"schemas":["` + listURN + `"],`} {
 			p.post("/Users/.search", `{`+schemas+`"count":1}`).refused(400, "invalidSyntax")
@@ -68,8 +69,11 @@ var searchRows = []row{
 	})},
 	{"Q-09 other methods", func(c *client) {
 		for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
-			if got := c.do(method, "/Users/.search", "").refused(405, "").header.Get("Allow"); !strings.Contains(got, "POST") {
-				c.Errorf("Allow %q", got)
+			for _, endpoint := range []string{"/Users", "/Groups", ""} {
+				r := c.do(method, endpoint+"/.search", "").refused(405, "")
+				if got := r.header.Get("Allow"); got != "OPTIONS, POST" {
+					c.Errorf("%s: Allow %q", r.what, got)
+				}
 			}
 		}
 	}},

@@ -84,6 +84,7 @@ var readRows = []row{
 		before := c.get(u.path).is(200)
 		c.put(u.path, `{"name":{"familyName":"L","givenName":"A"},"title":"T","userName":"`+u.name+`","schemas":["`+core+`"]}`).is(200).same(before)
 	}},
+	{"R-13 all types at once", mixing(everythingRow)},
 	{"R-14 a query aimed at one resource", func(c *client) {
 		u := c.user("ann", "")
 		c.get(u.path).same(c.filter(u.path, `userName eq "nobody"`).is(200))

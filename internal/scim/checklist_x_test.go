@@ -38,6 +38,9 @@ var deleteRows = []row{
 		c.finds("/Users", `id eq "`+u.id+`"`)
 		c.finds("/Users", `userName eq "`+u.name+`"`)
 		c.finds("/Groups", `members eq "`+u.id+`"`)
+		c.finds("/", `id eq "`+u.id+`"`)
+		c.finds("/", `userName pr`, v)
+		c.get("/").is(200).wants(2, "totalResults")
 		c.get("/Users").is(200).wants(1, "totalResults")
 		c.members(g, v)
 	}},

@@ -118,6 +118,13 @@ var errorRows = []row{
 		old := &client{c.T, c.w, c.id, strings.Replace(c.base, "/v2", "/v1", 1), c.shared}
 		old.get("/Users").refused(400, "invalidVers").says("v1", "/scim/v2")
 	}},
+	{"Z-15 invalidCursor, invalidCount", func(c *client) { // expiredCursor: they do not expire (K-08)
+		for _, endpoint := range []string{"/Users", "/Groups", "/"} {
+			c.get(endpoint+"?cursor=nonsense").refused(400, "invalidCursor").says("cursor")
+			c.get(endpoint+"?cursor&count=ten").refused(400, "invalidCount").says("count")
+		}
+		c.search("/Users", map[string]any{"cursor": "nonsense"}).refused(400, "invalidCursor")
+	}},
 	{"Z-16 WisdomAI is unreachable", func(c *client) {
 		c = c.fresh(bridgetest.Options{Change: func(o *directory.Options) {
 			nowhere, err := wisdomai.New(wisdomai.Options{URL: "http://127.0.0.1:1/graphql", Workspace: "ws_sim", Token: "x", Log: o.Log})

@@ -215,7 +215,7 @@ program where they are at hand (` + "`.ci/run validators`" + `), and every recor
 		}
 		waits := 0
 		for _, r := range p.rows {
-			if reason, ok := why(r.id); ok {
+			if reason, ok := pending[r.id]; ok {
 				waits++
 				fmt.Fprintf(&waiting, "| %s | %s | %s |\n", r.id, r.rule, reason)
 			}
