@@ -49,6 +49,14 @@ func TestShownConfigurationsLoad(t *testing.T) {
 	}
 }
 
+// The configuration that the public suites run against is one that loads, also where the suites are not.
+func TestValidatorsConfigurationLoads(t *testing.T) {
+	const name = "testdata/validators/scimbridge.yaml"
+	if _, err := config.Parse(name, []byte(read(t, name)), nil); err != nil {
+		t.Error(err)
+	}
+}
+
 // reference is docs/configuration.md.
 func reference() string {
 	var b strings.Builder

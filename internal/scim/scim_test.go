@@ -87,33 +87,3 @@ func TestMetricsAndLog(t *testing.T) {
 		t.Errorf("the log holds names or secrets: %s", log)
 	}
 }
-
-func TestDialect(t *testing.T) {
-	h, err := New(Options{Directory: newFake(), Authenticate: authenticate})
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(h)
-	defer server.Close()
-	lenient, strict := &suite{t: t, url: server.URL + "/scim/v2"}, serve(t, func(o *Options) { o.Strict = true })
-	lenient.user("ann@suite.example", "")
-	strict.user("ann@suite.example", "")
-	for _, tt := range []struct{ id, method, path, body, scimType string }{
-		{"C-12 no-schemas", "PUT", "/Users/u-0001", `{"userName":"ann@suite.example"}`, "invalidSyntax"},
-		{"C-13 unknown-schema", "PUT", "/Users/u-0001", `{"schemas":["` + core + `","urn:x"],"userName":"ann@suite.example"}`, "invalidSyntax"},
-		{"C-19 bool-string", "PUT", "/Users/u-0001", userBody("ann@suite.example", `"active":"True"`), "invalidValue"},
-		{"M-04 op-case", "PATCH", "/Users/u-0001", patchBody(`{"op":"Replace","path":"active","value":false}`), "invalidSyntax"},
-		{"M-56 bool-string", "PATCH", "/Users/u-0001", patchBody(`{"op":"replace","path":"active","value":"False"}`), "invalidValue"},
-		{"M-02 empty-operations", "PATCH", "/Users/u-0001", patchBody(), "invalidSyntax"},
-		{"M-40 filter-creates", "PATCH", "/Users/u-0001", patchBody(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"a@x.test"}`), "noTarget"},
-	} {
-		t.Run(tt.id, func(t *testing.T) {
-			(&suite{t: t, url: lenient.url}).do(tt.method, tt.path, tt.body).is(200)
-			(&suite{t: t, url: strict.url}).unchanged(tt.path, tt.method, tt.path, tt.body, 400, tt.scimType)
-		})
-	}
-	lenient.get("/Users/u-0001").is(200).wants(false, "active").wants("a@x.test", "emails", 0, "value")
-	if counts := h.DialectCounts(); counts["op-case"] != 1 || counts["bool-string"] != 2 || counts["no-schemas"] != 1 {
-		t.Errorf("counts %v", counts)
-	}
-}
