@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/scimbridge/scimbridge/internal/bridgetest"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/scim"
@@ -108,13 +110,14 @@ func TestField14MissesDoNotGrow(t *testing.T) {
 
 // TestField15OneMemberOfALargeGroup: wso2/identity-inbound-provisioning-scim2#178 and
 // product-is#5881. One more member of a group of 2,000 took five minutes. It is the same work
-// whatever the size of the group, and one call: that person's (M-66).
+// whatever the size of the group, as is to ask whether he is in it, and one call: that person's (M-66).
 func TestField15OneMemberOfALargeGroup(t *testing.T) {
 	c, rows := newSized(t)
 	u := c.user("ann", "")
 	c.answered(u)
-	type work struct{ AddReads, AddWrites, RemoveReads, RemoveWrites int64 }
+	type work struct{ AddReads, AddWrites, AskReads, RemoveReads, RemoveWrites int64 }
 	var did []work
+	const beside = 10 // rows at most that the convergence loop may touch meanwhile, by the clock
 	for _, size := range []int{100, 10000} {
 		g := c.stored(fmt.Sprint("crowd", size), size)
 		c.rename(g, granting)
@@ -130,6 +133,12 @@ func TestField15OneMemberOfALargeGroup(t *testing.T) {
 		if len(calls) != 1 || !strings.HasPrefix(calls[0].Target, u.name) {
 			t.Errorf("one more member of %d: %d calls %v", size, len(calls), calls)
 		}
+		w.AskReads, _ = rows.during(func() { // as Entra ID asks, before and after
+			for _, f := range []string{`members.value eq "` + u.id + `"`, `members eq "` + u.id + `"`, `members[value eq "nobody"]`} {
+				c.filter("/Groups", `id eq "`+g.id+`" and `+f, "excludedAttributes=members").is(200)
+			}
+			c.filter("/Users", `id eq "`+u.id+`" and groups.value eq "`+g.id+`"`).is(200).wants(1, "totalResults")
+		})
 		w.RemoveReads, w.RemoveWrites = rows.during(func() {
 			c.patch(g.path, op("remove", `members[value eq "`+u.id+`"]`, "")).is(204)
 			c.w.Settled(t)
@@ -138,7 +147,7 @@ func TestField15OneMemberOfALargeGroup(t *testing.T) {
 		did = append(did, w)
 		c.rename(g, "was "+g.name)
 	}
-	if did[0] != did[1] {
+	if !cmp.Equal(did[0], did[1], cmp.Comparer(func(x, y int64) bool { return x-y <= beside && y-x <= beside })) {
 		t.Errorf("rows for a group of 100 %+v, of 10,000 %+v", did[0], did[1])
 	}
 }
