@@ -76,6 +76,14 @@ func newWorld(t *testing.T, o bridgetest.Options) *world {
 // serve starts one more SCIM server over the same directory, and gives its base URL.
 func (w *world) serve(t *testing.T, change func(*scim.Options)) string {
 	t.Helper()
+	server := httptest.NewServer(w.handler(t, change))
+	t.Cleanup(server.Close)
+	return server.URL + "/scim/v2"
+}
+
+// handler is what serve serves.
+func (w *world) handler(t *testing.T, change func(*scim.Options)) http.Handler {
+	t.Helper()
 	o := scim.Options{
 		Directory: scim.Over(w.Directory), Authenticate: w.Authenticate, DiscoveryNeedsAuth: true,
 		Extension: declared, UniqueGroupNames: true, CursorKey: w.CursorKey, Log: w.Log,
@@ -85,9 +93,7 @@ func (w *world) serve(t *testing.T, change func(*scim.Options)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(scim.Mounts(map[string]http.Handler{"/scim/v2": handler}))
-	t.Cleanup(server.Close)
-	return server.URL + "/scim/v2"
+	return scim.Mounts(map[string]http.Handler{"/scim/v2": handler})
 }
 
 // client is a row's way to its world: in strict mode, unless lenient was asked for.

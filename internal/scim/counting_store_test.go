@@ -37,9 +37,10 @@ type countingTx struct {
 	s *countingStore
 }
 
-// counted counts the rows of a sequence as they are taken.
+// counted counts the look-up, and the rows of its sequence as they are taken.
 func counted[T any](n *atomic.Int64, rows iter.Seq2[T, error]) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
+		n.Add(1)
 		for row, err := range rows {
 			n.Add(1)
 			if !yield(row, err) {

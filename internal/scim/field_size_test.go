@@ -5,14 +5,18 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/scimbridge/scimbridge/internal/bridgetest"
 	"github.com/scimbridge/scimbridge/internal/directory"
+	"github.com/scimbridge/scimbridge/internal/scim"
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
@@ -96,7 +100,7 @@ func TestField14MissesDoNotGrow(t *testing.T) {
 	few, looks := misses(), c.w.Simulator.Requests("listUsers")
 	c.stored("crowd", 3000)
 	many := misses()
-	if !slices.Equal(few, many) {
+	if !slices.Equal(few, many) || slices.Min(few) == 0 {
 		t.Errorf("rows read among nobody %v, among 3,000 %v", few, many)
 	}
 	if again := c.w.Simulator.Requests("listUsers"); again != looks {
@@ -106,13 +110,14 @@ func TestField14MissesDoNotGrow(t *testing.T) {
 
 // TestField15OneMemberOfALargeGroup: wso2/identity-inbound-provisioning-scim2#178 and
 // product-is#5881. One more member of a group of 2,000 took five minutes. It is the same work
-// whatever the size of the group, and one call: that person's (M-66).
+// whatever the size of the group, as is to ask whether he is in it, and one call: that person's (M-66).
 func TestField15OneMemberOfALargeGroup(t *testing.T) {
 	c, rows := newSized(t)
 	u := c.user("ann", "")
 	c.answered(u)
-	type work struct{ AddReads, AddWrites, RemoveReads, RemoveWrites int64 }
+	type work struct{ AddReads, AddWrites, AskReads, RemoveReads, RemoveWrites int64 }
 	var did []work
+	const beside = 10 // rows at most that the convergence loop may touch meanwhile, by the clock
 	for _, size := range []int{100, 10000} {
 		g := c.stored(fmt.Sprint("crowd", size), size)
 		c.rename(g, granting)
@@ -128,6 +133,12 @@ func TestField15OneMemberOfALargeGroup(t *testing.T) {
 		if len(calls) != 1 || !strings.HasPrefix(calls[0].Target, u.name) {
 			t.Errorf("one more member of %d: %d calls %v", size, len(calls), calls)
 		}
+		w.AskReads, _ = rows.during(func() { // as Entra ID asks, before and after
+			for _, f := range []string{`members.value eq "` + u.id + `"`, `members eq "` + u.id + `"`, `members[value eq "nobody"]`} {
+				c.filter("/Groups", `id eq "`+g.id+`" and `+f, "excludedAttributes=members").is(200)
+			}
+			c.filter("/Users", `id eq "`+u.id+`" and groups.value eq "`+g.id+`"`).is(200).wants(1, "totalResults")
+		})
 		w.RemoveReads, w.RemoveWrites = rows.during(func() {
 			c.patch(g.path, op("remove", `members[value eq "`+u.id+`"]`, "")).is(204)
 			c.w.Settled(t)
@@ -136,7 +147,7 @@ func TestField15OneMemberOfALargeGroup(t *testing.T) {
 		did = append(did, w)
 		c.rename(g, "was "+g.name)
 	}
-	if did[0] != did[1] {
+	if !cmp.Equal(did[0], did[1], cmp.Comparer(func(x, y int64) bool { return x-y <= beside && y-x <= beside })) {
 		t.Errorf("rows for a group of 100 %+v, of 10,000 %+v", did[0], did[1])
 	}
 }
@@ -210,6 +221,13 @@ func TestField16LargeGroupsStream(t *testing.T) {
 	if _, length, chunked, members := lengths(g.path); !chunked || length != -1 || members != size {
 		t.Errorf("chunked %v, length %d, %d members", chunked, length, members)
 	}
+	var out pieces
+	request := httptest.NewRequest("GET", "/scim/v2"+g.path, nil)
+	request.Header.Set("Authorization", "Bearer "+c.w.Token)
+	c.w.handler(t, func(*scim.Options) {}).ServeHTTP(&out, request)
+	if out.all < size*100 || out.largest > 128<<10 { // a piece goes out at 64 KiB
+		t.Errorf("of %d bytes up to %d are held", out.all, out.largest)
+	}
 	few := c.stored("few", 1)
 	for _, query := range []string{"?excludedAttributes=members", "?attributes=displayName"} {
 		want, _, _, _ := lengths(few.path + query)
@@ -221,6 +239,26 @@ func TestField16LargeGroupsStream(t *testing.T) {
 	if reads, _ := rows.during(func() { c.get(list).is(200).wants(1, "totalResults") }); reads > 10 {
 		t.Errorf("the list reads %d rows", reads)
 	}
+}
+
+// pieces is an answer whose writes are measured.
+type pieces struct {
+	header       http.Header
+	all, largest int
+}
+
+func (p *pieces) Header() http.Header {
+	if p.header == nil {
+		p.header = http.Header{}
+	}
+	return p.header
+}
+
+func (p *pieces) WriteHeader(int) {}
+
+func (p *pieces) Write(part []byte) (int, error) {
+	p.all, p.largest = p.all+len(part), max(p.largest, len(part))
+	return len(part), nil
 }
 
 // TestField18PagesTileTheSet: product-is#9957, #7320, #13752, bitwarden/server#4034. Pages

@@ -36,9 +36,6 @@ func newField(t *testing.T, o bridgetest.Options) *client {
 	return &client{T: t, w: w, id: "field", base: w.lenient}
 }
 
-// on is the same client in a subtest.
-func (c *client) on(t *testing.T) *client { return &client{t, c.w, c.id, c.base, c.shared} }
-
 // some makes n users at once; more is JSON members of each.
 func (c *client) some(n int, more string) []resource {
 	c.Helper()
