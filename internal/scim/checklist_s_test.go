@@ -132,6 +132,7 @@ var sortRows = []row{
 		orders(l.client, wisdom+":customerIds", "bob dora "+l.byID("Carl", "Eve", "ann"))
 		for _, by := range []string{"groups", "groups.display"} { // which the server adds
 			lists(l.client, scim.Filtered("/Users", `groups pr or userName eq "bob"`, "sortBy="+by), "ann bob")
+			lists(l.client, scim.Filtered("/Users", `groups pr or userName eq "bob"`, "sortBy="+by, "sortOrder=descending"), "bob ann")
 		}
 	})},
 	{"S-07 sub-attributes", sorting(func(l lineup) {

@@ -171,7 +171,7 @@ func (f *fake) Users(ctx context.Context, q directory.UserQuery) (int, []directo
 	defer unlock()
 	f.query = q
 	if q.Sort != nil || q.After != nil {
-		panic("the fake knows one order and no places in it; see real_test.go")
+		panic("the fake knows one order and no places in it; see checklist_s_test.go and checklist_k_test.go")
 	}
 	var found []directory.User
 	for _, u := range f.users {
