@@ -118,20 +118,7 @@ func TestChecklistHTTP(t *testing.T) {
 		}
 	})
 	t.Run("H-12 an endless body is not read to its end", func(t *testing.T) {
-		body := &endless{}
-		r, err := http.NewRequest("POST", s.url+"/Users", body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", "Bearer "+token)
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer answer.Body.Close()
-		if answer.StatusCode != 413 {
-			t.Errorf("status %d", answer.StatusCode)
-		}
+		on(t).refusesEndless("/Users", "")
 	})
 	t.Run("H-26 gzip", func(t *testing.T) {
 		var zipped bytes.Buffer
@@ -226,6 +213,25 @@ func (endless) Read(p []byte) (int, error) {
 		p[i] = ' '
 	}
 	return len(p), nil
+}
+
+// refusesEndless posts a body that begins with head and does not end: 413, and the test is not
+// still writing it.
+func (s *suite) refusesEndless(path, head string) {
+	s.t.Helper()
+	r, err := http.NewRequest("POST", s.url+path, io.MultiReader(strings.NewReader(head), endless{}))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != 413 {
+		s.t.Errorf("status %d", answer.StatusCode)
+	}
 }
 
 func TestChecklistAuthorization(t *testing.T) {

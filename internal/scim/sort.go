@@ -1,7 +1,6 @@
 package scim
 
 import (
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"math"
@@ -78,21 +77,13 @@ func (o *sorting) ofServer() bool {
 	return o.reads("", "id") || o.reads("", "schemas") || o.reads("", "meta") || o.reads("", "groups") || o.reads(schema.WisdomURN, "delivery")
 }
 
-// compare orders documents that are all at hand: without a value last, or first descending (S-05).
-func (o *sorting) compare(a, b map[string]any) int {
-	ka, oka := o.key(a)
-	kb, okb := o.key(b)
-	order := cmp.Compare(ka, kb)
-	if oka != okb {
-		order = 1
-		if oka {
-			order = -1
-		}
-	}
-	if o.Descending {
-		return -order
-	}
-	return order
+// compare orders documents that are all at hand, as the directory orders places.
+func (o *sorting) compare(a, b map[string]any) int { return o.Compare(o.place(a), o.place(b)) }
+
+func (o *sorting) place(doc map[string]any) directory.Position {
+	key, ok := o.key(doc)
+	id, _ := doc["id"].(string)
+	return directory.Position{None: !ok, Key: key, ID: id}
 }
 
 // key is a document's value as bytes in the order of values (S-08); false if it has none.
