@@ -119,24 +119,17 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	if err != nil {
 		return nil, nil, err
 	}
-	dir, err := directory.New(ctx, directory.Options{
-		Tenant: t.Name, Workspace: w.workspace(t), Store: b.store, WisdomAI: client, Rules: t.Rules,
-		Policy:   policyOf(t),
-		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
-		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
-		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
-		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
-		Log:      log,
-		OnLook: func(l store.Look) {
-			m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
-			if w.onLook != nil {
-				w.onLook(l)
-			}
-		},
-		OnDelivery:        func(_ string, err error) { m.Delivery(t.Name, outcome(err)) },
-		OnPrivilegedGrant: func(role string) { m.PrivilegedGrant(t.Name, role) },
-	})
+	o := directoryOptions(t, b.store, log)
+	o.Workspace, o.WisdomAI = w.workspace(t), client
+	o.OnLook = func(l store.Look) {
+		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
+		if w.onLook != nil {
+			w.onLook(l)
+		}
+	}
+	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
+	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
+	dir, err := directory.New(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -174,6 +167,23 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
 	})
 	return dir, server, err
+}
+
+// workspaceKey names what a tenant of the configuration delivers to.
+func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wisdom.Workspace }
+
+// directoryOptions are what the configuration says of a tenant's directory; who it delivers
+// to, and who is told, is the caller's.
+func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
+	return directory.Options{
+		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Log: log,
+		Policy:   policyOf(t),
+		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
+		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+	}
 }
 
 // outcome is an error's kind as metrics count it.

@@ -43,8 +43,7 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 		return err
 	}
 	defer release()
-	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions,
-		workspace: func(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wisdom.Workspace }})
+	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions, workspace: workspaceKey})
 	if err != nil {
 		return err
 	}

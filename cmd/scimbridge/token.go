@@ -35,7 +35,7 @@ func newToken() *cobra.Command {
 					return usage("--expires %q: expected a duration such as 90d or 12h", expires)
 				}
 			}
-			return withStore(c, path, tenant, func(ctx context.Context, s store.Store) error {
+			return withStore(c, path, tenant, func(ctx context.Context, _ *config.Config, s store.Store) error {
 				secret, err := auth.Create(ctx, s, tenant, name, lifetime)
 				if err != nil {
 					return err
@@ -53,7 +53,7 @@ func newToken() *cobra.Command {
 	list := &cobra.Command{
 		Use: "list", Short: "List the tokens, without their secrets", Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withStore(c, path, "", func(ctx context.Context, s store.Store) error {
+			return withStore(c, path, "", func(ctx context.Context, _ *config.Config, s store.Store) error {
 				tokens, err := auth.List(ctx, s, tenant)
 				if err != nil {
 					return err
@@ -66,7 +66,7 @@ func newToken() *cobra.Command {
 	revoke := &cobra.Command{
 		Use: "revoke", Short: "End a token; a running server refuses it within a second", Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return withStore(c, path, tenant, func(ctx context.Context, s store.Store) error {
+			return withStore(c, path, tenant, func(ctx context.Context, _ *config.Config, s store.Store) error {
 				if err := auth.Revoke(ctx, s, tenant, name); err != nil {
 					return err
 				}
@@ -94,7 +94,7 @@ func newToken() *cobra.Command {
 
 // withStore runs fn on the configured store, beside a server that may be running on it. A
 // tenant that the configuration does not have is refused ("" is none).
-func withStore(c *cobra.Command, path, tenant string, fn func(context.Context, store.Store) error) error {
+func withStore(c *cobra.Command, path, tenant string, fn func(context.Context, *config.Config, store.Store) error) error {
 	cfg, err := loadConfig(c, path)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func withStore(c *cobra.Command, path, tenant string, fn func(context.Context, s
 	if err != nil {
 		return err
 	}
-	err = fn(c.Context(), s)
+	err = fn(c.Context(), cfg, s)
 	var named *auth.NameError
 	if errors.As(err, &named) {
 		err = &exitError{exitFailed, named.Message}

@@ -29,6 +29,7 @@ const (
 	backedOff outcomeState = "backed off"
 	refused   outcomeState = "refused" // for good, by WisdomAI (V-04)
 	busy      outcomeState = "busy"    // another holder has the lease
+	gated     outcomeState = "gated"   // must not be sent now: see gate
 )
 
 // leaseMargin is how much longer than a call's deadline its lease lasts (V-17): enough
@@ -144,6 +145,13 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		a.Due = now.Add(parkedFor)
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
+	}
+	switch reason, err := d.gate(tx, a, st); {
+	case err != nil:
+		return step{}, outcome{}, err
+	case reason != "":
+		a.Due, a.LastError = now.Add(parkedFor), reason
+		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
 
 	basis := a.actual

@@ -359,6 +359,9 @@ type AccountTx interface {
 	UnconfirmedAccounts(workspace string) ([]*Account, error)
 	// AccountsOf are all accounts that belong or belonged to a user, by id.
 	AccountsOf(tenant, userID string) ([]*Account, error)
+	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
+	// through all of them in transactions of bounded size.
+	Accounts(workspace string, after int64, limit int) ([]*Account, error)
 	// KnownAccounts are all accounts of a workspace, in any order.
 	KnownAccounts(workspace string) iter.Seq2[Known, error]
 	// Backlog counts the accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.

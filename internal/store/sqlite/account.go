@@ -145,6 +145,13 @@ func (t *tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+accountsOf, tenant, userID)
 }
 
+// allAccounts walks the accounts by their id; those of other workspaces are passed over.
+const allAccounts = "workspace = ? AND id > ? ORDER BY id LIMIT ?"
+
+func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+allAccounts, workspace, after, limit)
+}
+
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
 
 func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {

@@ -174,6 +174,19 @@ var accounts = []test{
 		t.equal("after the last", next("w", at(30)), time.Time{})
 		t.equal("elsewhere", next("x", at(0)), time.Time{})
 	}},
+	{"Accounts: all of a workspace by id, a page at a time", func(t *T) {
+		ids := t.put(5, func(n int, a *store.Account) {
+			if n == 2 {
+				a.Workspace = "other"
+			}
+		})
+		page := func(after int64, limit int) []int64 {
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.Accounts("w", after, limit) })
+		}
+		t.equal("first page", page(0, 2), pick(ids, 0, 1))
+		t.equal("second page", page(ids[1], 2), pick(ids, 3, 4))
+		t.equal("after the last", len(page(ids[4], 2)), 0)
+	}},
 	{"UnconfirmedAccounts: delivered and not seen, or uncertain", func(t *T) {
 		ids := t.put(5, func(n int, a *store.Account) {
 			switch n {
