@@ -286,7 +286,10 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		a.Failed, a.Due = a.Version, time.Time{}
 		return outcome{state: refused, err: s.err}, nil
 	case s.err.Kind == wisdom.NotFound:
-		a.memory.LookAfter = now                             // a reason to look, not a success (V-18)
+		a.memory.LookAfter = now // a reason to look, not a success (V-18)
+		if s.kind == stepDelete {
+			a.memory.GoneID = a.WisdomID
+		}
 		if u := a.memory.Unanswered; u != nil && u.Deleted { // nor is the id good for another try
 			a.memory.GoneID, a.WisdomID = a.WisdomID, ""
 		}

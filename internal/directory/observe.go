@@ -148,10 +148,18 @@ func (a *account) observeOverlapping(now actual, row *wisdom.User, at time.Time)
 // before is missing only when two of them, listing.max_age apart, lack him (V-27);
 // whose delete had an OK is absent already.
 func (o *Options) observeAbsence(a *account, look *store.Look) []finding {
+	if !a.Present || a.overlaps(look) {
+		return nil
+	}
+	if a.deleted() { // one look that began after it is enough (V-27)
+		a.gone()
+		a.settleMemory(look)
+		return nil
+	}
 	// A listing may be a moment behind the call that created him; after a delete without an
 	// answer it says what was to be expected.
 	deleted := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted
-	if !a.Present || a.overlaps(look) || !o.settled(a, look) && !deleted {
+	if !o.settled(a, look) && !deleted {
 		return nil
 	}
 	if a.MissingLook == 0 {

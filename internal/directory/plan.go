@@ -155,7 +155,7 @@ func (o *Options) planAbsent(a *account, s sight) step {
 	if !wait && a.WisdomID != "" {
 		return step{kind: stepDelete, taking: true}
 	}
-	if len(a.held()) > 0 {
+	if len(a.held()) > 0 && !a.deleted() {
 		return step{kind: stepRoles, roles: nil, taking: true} // access ends now, the person when he was looked at
 	}
 	if !wait {
@@ -174,6 +174,12 @@ func (o *Options) missing(a *account, s sight) (step, bool) {
 	st, wait := o.needLook(a, s, o.Delivery.MaxBasisAge, "")
 	st.taking = true
 	return st, wait
+}
+
+// deleted reports whether a delete of the id that he has was answered, with OK or with NOT_FOUND: a
+// listing that shows him all the same may be behind, and a call for his address would invite him again.
+func (a *account) deleted() bool {
+	return a.WisdomID != "" && a.WisdomID == a.memory.GoneID
 }
 
 // held are the units that are there, or may be: an unanswered call asked for them.
