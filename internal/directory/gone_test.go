@@ -39,3 +39,27 @@ func TestV19AListingBehindADeleteInvitesNobodyAgain(t *testing.T) {
 		w.after = nil
 	})
 }
+
+func TestV08WhomOurOwnCallInvitedAnewIsOurs(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ann := w.create(person("ann@example.com", "department", "Sales"))
+		g := w.group("Explorers", ann.ID)
+		w.pass(20 * time.Minute)
+		w.lookup("nobody@example.com")
+		w.sim.SetFaults(
+			simulator.Fault{Operation: "deleteUsersFromWorkspace", Kind: "after", Times: 1},
+			simulator.Fault{Operation: "listUsers", Kind: "stale", Age: "20s", Times: 1})
+		if err := w.dir.DeleteUser(w.t.Context(), okta, ann.ID, Precondition{}); err != nil {
+			w.t.Fatal(err)
+		}
+		again := w.create(person("ann@example.com")) // hired again; the listing shows the one who was deleted
+		w.patch(g.ID, GroupChange{Add: refs(again.ID)})
+		w.pass(time.Hour)
+		w.wantAt("ann@example.com", "EXPLORER")
+		if err := w.dir.DeleteUser(w.t.Context(), okta, again.ID, Precondition{}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.pass(time.Hour)
+		w.wantAt("ann@example.com", "-")
+	})
+}

@@ -56,19 +56,15 @@ func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []find
 }
 
 // identify asks whether the person whom a look shows is the one whom the bridge created
-// (V-08): not if he has another id than he had. Who was not there is, if a delete had no
-// effect, if he carries the mark of an unanswered create, or if a call of ours may have
-// come late and there is nothing about him that is not ours.
+// (V-08): not if he has another id than he had, or was not there, unless a delete had no effect, he
+// carries the mark of an unanswered create, or a call of ours may have come late, or met
+// nobody, and there is nothing about him that is not ours.
 func (a *account) identify(row *wisdom.User, now actual) {
-	if !a.CreatedByBridge || a.Present && a.WisdomID == "" {
-		return
-	}
-	if a.Present {
-		a.CreatedByBridge = row.ID == a.WisdomID
+	if !a.CreatedByBridge || a.Present && (a.WisdomID == "" || a.WisdomID == row.ID) {
 		return
 	}
 	mark, marked := a.desired.Attributes["scim_id"]
-	a.CreatedByBridge = row.ID == a.memory.GoneID ||
+	a.CreatedByBridge = !a.Present && row.ID == a.memory.GoneID ||
 		marked && now.Database["scim_id"] == mark ||
 		!a.Uncertain.IsZero() && len(now.Roles.minus(a.owned.Roles)) == 0 && !slices.ContainsFunc(slices.Collect(maps.Keys(now.Database)), func(k string) bool { return !a.owned.hasKey(k) })
 }
