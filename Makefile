@@ -1,9 +1,10 @@
 # What a developer types. `.ci/run` is what must hold; the checks here are its steps.
 
 SECONDS ?= 30
+CRASHES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz generate lint image-build-steps ci
+.PHONY: help build test race fuzz crash generate lint image-build-steps ci
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +20,9 @@ race: ## run the tests under the race detector (needs gcc)
 
 fuzz: ## run every fuzz target for SECONDS (30) each
 	@FUZZ_SECONDS=$(SECONDS) .ci/run fuzz
+
+crash: ## kill the program CRASHES (1000) times under load; nothing accepted may be lost or done twice
+	@CRASHES=$(CRASHES) .ci/run crash
 
 generate: ## write the generated code anew (genqlient, gqlgen)
 	go generate ./...

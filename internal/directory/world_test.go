@@ -11,10 +11,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -33,6 +35,7 @@ type world struct {
 	sim   *simulator.Server
 	store *sqlite.Store
 	path  string
+	began time.Time // virtual
 	o     Options
 	dir   *Directory
 	stop  func()
@@ -73,7 +76,7 @@ func rules() mapping.Spec {
 func inWorld(t *testing.T, test func(*world), configure ...func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, path: filepath.Join(t.TempDir(), "store.db"), log: &bytes.Buffer{}}
+		w := &world{t: t, path: filepath.Join(scratch(t), "store.db"), began: time.Now(), log: &bytes.Buffer{}}
 		var err error
 		w.sim, err = simulator.New(simulator.Options{Token: "key", OnEffect: func(e simulator.Effect) {
 			if w.after != nil {
@@ -103,6 +106,20 @@ func inWorld(t *testing.T, test func(*world), configure ...func(*world)) {
 		}()
 		test(w)
 	})
+}
+
+// scratch is a folder of the test's own, in memory where there is room: what a world's file is
+// for is not to survive the machine, and waiting for disks is most of what these tests would do.
+func scratch(t *testing.T) string {
+	const memory, enough = "/dev/shm", 1 << 30
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(memory, &fs); err == nil && int64(fs.Bavail)*int64(fs.Bsize) > enough {
+		if dir, err := os.MkdirTemp(memory, "scimbridge-test-"); err == nil {
+			t.Cleanup(func() { os.RemoveAll(dir) })
+			return dir
+		}
+	}
+	return t.TempDir()
 }
 
 // start opens the store and runs the directory; stop ends both, as a process's end does.
@@ -254,6 +271,9 @@ func (w *world) invite(email string, what ...string) {
 		u.RoleAssignments = append(u.RoleAssignments, ra)
 	}
 	w.sim.PutUsers(u)
+	if time.Since(w.began) == 0 { // the first look is being made: whether it shows him is nobody's to say
+		w.pass(w.dir.o.Listing.MissMaxAge + time.Second)
+	}
 }
 
 // person is a document of an active user; pairs are attribute and value.
