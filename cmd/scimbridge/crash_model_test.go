@@ -157,7 +157,8 @@ func (p *crashPerson) delivered(b belief, place int, at *simulator.User) string 
 		}
 	case b.at[place] == removed:
 		return "a deleted person is back"
-	case b.at[place] == nobodys && !p.hand:
+	case b.at[place] == nobodys && p.hand && place == 0: // an administrator's own business
+	case b.at[place] == nobodys:
 		return "somebody is there, and nobody asked for that"
 	case len(roles) > 0:
 		return fmt.Sprintf("has roles %q, and should have no access", roles)

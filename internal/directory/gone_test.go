@@ -63,3 +63,21 @@ func TestV08WhomOurOwnCallInvitedAnewIsOurs(t *testing.T) {
 		w.wantAt("ann@example.com", "-")
 	})
 }
+
+func TestV18WhoWasInvitedAgainBeforeHisDeleteHasNoAccess(t *testing.T) {
+	inWorld(t, func(w *world) {
+		ann := w.create(person("ann@example.com"))
+		w.pass(20 * time.Minute)
+		w.lookup("nobody@example.com")
+		w.sim.RemoveUsers("ann@example.com")
+		w.invite("ann@example.com", "CREATOR") // and no look showed it
+		if err := w.dir.DeleteUser(w.t.Context(), okta, ann.ID, Precondition{}); err != nil {
+			w.t.Fatal(err)
+		}
+		w.pass(20 * time.Minute) // the id is not found; the next look shows another for the address
+		w.wantAt("ann@example.com", "no role")
+		if n := len(w.holds()); n != 1 {
+			w.t.Errorf("%d holds, want 1: the bridge did not create him (V-08)", n)
+		}
+	})
+}

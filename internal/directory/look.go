@@ -257,7 +257,7 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
 	}
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
-	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
+	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() && a.Delivered == a.Version {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
 		a.Former, a.UserID, a.Tenant = false, "", ""
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
