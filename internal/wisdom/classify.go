@@ -31,8 +31,12 @@ var (
 	// invalidDocument is how servers say that their schema lacks what a document names, in the words
 	// of graphql-js (and its ports), gqlparser, graphql-java, graphql-ruby and Hot Chocolate.
 	invalidDocument = regexp.MustCompile(`(?i)cannot query field|unknown (argument|type|field)|is not defined by type|` +
-		`argument .* (is required|of required type)|argument .* of type .* is required|validation error|` +
+		`argument .* (is required|of required type)|argument .* of type .* is required|` +
 		`doesn't (exist on type|accept argument)|does not exist on (the )?type`)
+
+	// invalidSomething is graphql-java's word for it, which may as well be a field's for its input:
+	// it counts where no path says that a field was reached (graphql-java gives none).
+	invalidSomething = regexp.MustCompile(`(?i)validation error`)
 
 	// address finds e-mail addresses in a message. They are left out before a message is
 	// judged: blocked@example.com is nobody's access control.
@@ -74,28 +78,59 @@ func blamesToken(message string) bool {
 
 // graphqlError is one element of errors[] (GraphQL specification, section 7.1.2).
 type graphqlError struct {
-	Message    string `json:"message"`
+	Message string `json:"message"`
+	// Path leads to the field that failed, from the key of its root field on, and is missing where the
+	// request failed. That it is there proves nothing: Hot Chocolate gives an invalid document one too.
+	Path       []any `json:"path"`
 	Extensions struct {
 		Code any `json:"code"`
 	} `json:"extensions"`
 }
 
-// errorsOf classifies a non-empty errors[]. Of a mutation nothing is known then, since its
-// fields are non-null and one error takes the whole of data with it (V-16), unless
-// the document was refused before it ran.
+// root is the first element of the path, "" without one.
+func (g graphqlError) root() string {
+	if len(g.Path) == 0 {
+		return ""
+	}
+	key, _ := g.Path[0].(string)
+	return key
+}
+
+// invalid is whether the document was refused before any of it ran.
+func (g graphqlError) invalid() bool {
+	switch g.code() {
+	case "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED":
+		return true
+	}
+	words := address.ReplaceAllString(g.Message, "")
+	return invalidDocument.MatchString(words) || len(g.Path) == 0 && invalidSomething.MatchString(words)
+}
+
+func (g graphqlError) code() string {
+	code, _ := g.Extensions.Code.(string)
+	return code
+}
+
+// errorsOf classifies a non-empty errors[] that came without data.
 func errorsOf(list []graphqlError) *Error {
+	for _, g := range list {
+		if g.invalid() { // first of all: "Unknown argument workspaceID" is nobody's permission
+			return &Error{Kind: Transient, Message: g.Message, Err: errInvalidDocument}
+		}
+	}
+	return executed(list)
+}
+
+// executed classifies the errors of what ran. Of a mutation nothing is known then, since its
+// fields are non-null and one error takes the whole of data with it (V-16).
+func executed(list []graphqlError) *Error {
 	e := &Error{Kind: Transient, Unanswered: true}
 	for _, g := range list {
 		if e.Message == "" {
 			e.Message = g.Message
 		}
 		words := address.ReplaceAllString(g.Message, "")
-		code, _ := g.Extensions.Code.(string)
-		switch {
-		case code == "GRAPHQL_VALIDATION_FAILED" || code == "GRAPHQL_PARSE_FAILED" || invalidDocument.MatchString(words):
-			// First of all: "Unknown argument workspaceID" is nobody's permission.
-			return &Error{Kind: Transient, Message: g.Message, Err: errInvalidDocument}
-		case code == "UNAUTHENTICATED" || code == "FORBIDDEN" || tenantsFault.MatchString(words):
+		if code := g.code(); code == "UNAUTHENTICATED" || code == "FORBIDDEN" || tenantsFault.MatchString(words) {
 			e.Kind = Unauthorized
 			e.Message = g.Message
 		}
