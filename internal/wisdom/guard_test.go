@@ -346,9 +346,9 @@ func TestAnOKEndsWhatWasInARow(t *testing.T) {
 			} else {
 				g.Done(errDown)
 			}
-		}
-		if g.State().Open {
-			t.Error("four at a time are not five in a row")
+			if g.State().Open {
+				t.Fatal("four at a time are not five in a row")
+			}
 		}
 	})
 }
