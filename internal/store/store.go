@@ -350,6 +350,9 @@ type AccountTx interface {
 	LeaseAccount(id int64, holder string, until time.Time) (*Account, error)
 	// DueAccounts are at most limit accounts due at or before now and not leased, takings first, then by due time.
 	DueAccounts(workspace string, now time.Time, limit int) ([]Due, error)
+	// RouseAccounts makes due now those of a workspace, takings or givings, that are due later, and takes back
+	// their Attempts.
+	RouseAccounts(workspace string, taking bool) error
 	// NextDue is the earliest due time after now, zero if none.
 	NextDue(workspace string, now time.Time) (time.Time, error)
 	// AbandonedAccounts are those with an open call or a lease, ended or not, of a holder other than the one named;

@@ -110,6 +110,13 @@ func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Du
 	return due, nil
 }
 
+const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ?"
+
+func (t *tx) RouseAccounts(workspace string, taking bool) error {
+	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, taking, t.Now())
+	return err
+}
+
 const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
 
 func (t *tx) NextDue(workspace string, now time.Time) (time.Time, error) {

@@ -139,6 +139,7 @@ func TestQueuesUseIndexes(t *testing.T) {
 	c := openForPlans(t)
 	for _, test := range []struct{ name, query, want string }{
 		{"DueAccounts", dueAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due<?)"},
+		{"RouseAccounts", rouseAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
 		{"NextDue", nextDue, "SEARCH accounts USING COVERING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
 		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
 		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},

@@ -174,6 +174,30 @@ var accounts = []test{
 		t.equal("after the last", next("w", at(30)), time.Time{})
 		t.equal("elsewhere", next("x", at(0)), time.Time{})
 	}},
+	{"RouseAccounts: those of a kind that rest are due now", func(t *T) {
+		var now time.Time
+		ids := t.put(5, func(n int, a *store.Account) {
+			switch n {
+			case 1, 2:
+				a.Due, a.Taking = at(1<<30), n == 2
+			case 3:
+				a.Due = at(1)
+			case 4:
+				a.Due, a.Workspace = at(1<<30), "x"
+			}
+		})
+		t.update(func(tx store.Tx) error { now = tx.Now(); return tx.RouseAccounts("w", false) })
+		row := func(n int) *store.Account {
+			return reads(t, func(tx store.Tx) (*store.Account, error) { return tx.Account(ids[n]) })
+		}
+		t.equal("one without a due time", row(0).Due, time.Time{})
+		t.equal("one that rests", row(1).Due, now)
+		t.equal("its attempts", row(1).Attempts, 0)
+		t.equal("of the other kind", row(2).Due, at(1<<30))
+		t.equal("due already", row(3).Due, at(1))
+		t.equal("its attempts stay", row(3).Attempts, 4)
+		t.equal("elsewhere", row(4).Due, at(1<<30))
+	}},
 	{"Accounts: all of a workspace by id, a page at a time", func(t *T) {
 		ids := t.put(5, func(n int, a *store.Account) {
 			if n == 2 {
