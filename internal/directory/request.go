@@ -149,10 +149,9 @@ func (d *Directory) exchange(ctx context.Context, r *request) {
 		}
 		d.answer(c, errs[i])
 	}
-	if d.guard.Done(whole) || whole == nil && d.failing.Swap(false) {
+	recovered := d.guard.Done(whole)
+	if d.failing.Swap(whole != nil) && whole == nil || recovered {
 		d.back(ctx)
-	} else if whole != nil {
-		d.failing.Store(true)
 	}
 }
 

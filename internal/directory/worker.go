@@ -39,8 +39,9 @@ type job struct {
 }
 
 // aMoment is how long a worker that has answers to record waits for leave to send what
-// comes next: if it takes longer, the answers are recorded without it.
-const aMoment = 50 * time.Millisecond
+// comes next: longer than the rate makes it wait, while others send too. If it takes longer,
+// WisdomAI is down, and the answers are recorded without it.
+const aMoment = time.Second
 
 // work is one worker. It works in rounds on as many accounts as share a request; while a call
 // is on its way others queue, and the next round takes what has queued, so that nothing
