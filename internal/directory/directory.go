@@ -80,6 +80,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.watch(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()
@@ -123,9 +124,8 @@ func (d *Directory) takeUp(ctx context.Context) error {
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
 func (d *Directory) rouse(tx store.Tx) error {
-	const longestBackoff = time.Hour
 	now := tx.Now()
-	due, err := tx.DueAccounts(d.o.Workspace, now.Add(longestBackoff), 1<<30)
+	due, err := tx.DueAccounts(d.o.Workspace, now.Add(haltedFor), 1<<30) // no back-off is longer
 	if err != nil {
 		return err
 	}

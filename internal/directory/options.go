@@ -28,6 +28,8 @@ type Options struct {
 	Store     store.Store
 	WisdomAI  WisdomAI
 	Rules     *mapping.Rules
+	// Observe records and answers everything, makes looks, and delivers nothing.
+	Observe bool
 
 	Policy   Policy
 	Groups   GroupOptions
