@@ -196,6 +196,11 @@ func (a *account) due(now time.Time) {
 	}
 }
 
+// refusedForGood: WisdomAI will not have this version, and there is no use in sending it again (V-20).
+func (a *account) refusedForGood() bool {
+	return a.Failed != 0 && a.Failed == a.Version
+}
+
 // manual are the units given by hand: there, and never asked for.
 func (a *account) manual() grants {
 	return a.actual.Roles.minus(a.owned.Roles)

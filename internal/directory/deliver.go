@@ -100,12 +100,21 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	}
 	st := d.o.plan(a, s)
 	a.Taking = st.taking
+	if st.kind != stepNone {
+		switch reason, err := d.halted(tx); {
+		case err != nil:
+			return step{}, outcome{}, err
+		case reason != "": // before anything is recorded or waited for that belongs to a delivery
+			a.Due, a.LastError = now.Add(haltedFor), reason
+			return st, outcome{state: gated, err: errors.New(reason)}, nil
+		}
+	}
 	if st.hold != "" && st.kind != stepNone || st.hold != "" && a.Delivered < a.Version {
 		if err := d.ensureHold(tx, a, st.hold, now); err != nil {
 			return step{}, outcome{}, err
 		}
 	}
-	if a.Failed == a.Version && !st.taking && st.kind != stepNone {
+	if a.refusedForGood() && !st.taking && st.kind != stepNone {
 		a.Due = time.Time{}
 		return st, outcome{state: refused, err: errors.New(a.LastError)}, nil
 	}

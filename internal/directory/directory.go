@@ -87,6 +87,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.watch(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()

@@ -292,7 +292,7 @@ func (d *Directory) replan(tx store.Tx, a *account) error {
 		return err
 	}
 	st := d.o.plan(a, s)
-	if st.kind == stepNone || (a.Failed == a.Version && !st.taking) {
+	if st.kind == stepNone || (a.refusedForGood() && !st.taking) {
 		return nil
 	}
 	if a.Due.IsZero() {

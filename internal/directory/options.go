@@ -28,6 +28,8 @@ type Options struct {
 	WisdomAI  WisdomAI
 	Guard     Guard // nil: calls leave as they come
 	Rules     *mapping.Rules
+	// Observe records and answers everything, makes looks, and delivers nothing.
+	Observe bool
 
 	Policy   Policy
 	Groups   GroupOptions

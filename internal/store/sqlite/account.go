@@ -159,6 +159,20 @@ func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Accoun
 	return all(t, scanAccount, selectAccount+allAccounts, workspace, after, limit)
 }
 
+const (
+	// pendingAccounts goes along the index that has them in the order in which they wait.
+	pendingAccounts = "workspace = ? AND taking = ? AND pending <> 0 AND (pending, id) > (?, ?) ORDER BY pending, id LIMIT ?"
+	failedAccounts  = "workspace = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
+)
+
+func (t *tx) PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, taking, since, id, limit)
+}
+
+func (t *tx) FailedAccounts(workspace string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+failedAccounts, workspace, after, limit)
+}
+
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
 
 func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {

@@ -144,6 +144,8 @@ func TestQueuesUseIndexes(t *testing.T) {
 		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
 		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
 		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
+		{"PendingAccounts", selectAccount + pendingAccounts, "SEARCH accounts USING INDEX accounts_pending (workspace=? AND pending>?)"},
+		{"FailedAccounts", selectAccount + failedAccounts, "SEARCH accounts USING INDEX accounts_failed (workspace=? AND rowid>?)"},
 		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
 		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
 		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},

@@ -265,6 +265,34 @@ var accounts = []test{
 			ids[1]: {ID: ids[1], EmailKey: account(1).EmailKey, RowHash: account(1).RowHash, Present: true},
 		})
 	}},
+	{"PendingAccounts: the longest waiting first, a page at a time; FailedAccounts: by id", func(t *T) {
+		ids := t.put(8, func(n int, a *store.Account) {
+			a.Pending, a.Taking = at(-n), n%2 == 0
+			switch n {
+			case 3, 6:
+				a.Failed = 7
+			case 4:
+				a.Pending = at(-2) // as long as another
+			case 5:
+				a.Workspace, a.Failed = "x", 7
+			case 7:
+				a.Pending, a.Failed = time.Time{}, 1
+			}
+		})
+		page := func(taking bool, since time.Time, id int64, limit int) []int64 {
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.PendingAccounts("w", taking, since, id, limit) })
+		}
+		t.equal("takings", page(true, time.Time{}, 0, 10), pick(ids, 6, 2, 4, 0))
+		t.equal("two of them", page(true, time.Time{}, 0, 2), pick(ids, 6, 2))
+		t.equal("the others of them", page(true, at(-2), ids[2], 10), pick(ids, 4, 0))
+		t.equal("givings", page(false, time.Time{}, 0, 10), pick(ids, 3, 1))
+		failed := func(after int64, limit int) []int64 {
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.FailedAccounts("w", after, limit) })
+		}
+		t.equal("failed", failed(0, 10), pick(ids, 3, 6, 7))
+		t.equal("the first", failed(0, 1), pick(ids, 3))
+		t.equal("the others", failed(ids[3], 10), pick(ids, 6, 7))
+	}},
 	{"Backlog counts what is not delivered", func(t *T) {
 		backlog := func() store.Backlog {
 			return reads(t, func(tx store.Tx) (store.Backlog, error) { return tx.Backlog("w") })
