@@ -54,7 +54,7 @@ func (s sender) MakeRequest(ctx context.Context, req *graphql.Request, resp *gra
 
 // unencodable is the failure of an address or value that is not UTF-8: no repeat will change it.
 func unencodable(op string, single bool, err error) *Error {
-	e := &Error{Op: op, Kind: Transient, Message: plain(err.Error()), Err: err}
+	e := &Error{Op: op, Kind: Transient, Message: plain(err.Error()), Err: errors.Join(errNotEncoded, err)}
 	if single {
 		e.Kind = Permanent
 	}

@@ -28,6 +28,9 @@ var (
 	tokensFault = regexp.MustCompile(`(?i)token|unauth`)
 	beyondToken = regexp.MustCompile(`(?i)permission|iam:|workspace`)
 
+	// iamDelete is the permission that deleteUsersFromWorkspace alone needs ("RBAC for Users").
+	iamDelete = regexp.MustCompile(`(?i)permission|iam:delete`)
+
 	// invalidDocument is how servers say that their schema lacks what a document names, in the words
 	// of graphql-js (and its ports), gqlparser, graphql-java, graphql-ruby and Hot Chocolate.
 	invalidDocument = regexp.MustCompile(`(?i)cannot query field|unknown (argument|type|field)|is not defined by type|` +
@@ -189,6 +192,52 @@ func spoken(res *http.Response, text string) string {
 		return http.StatusText(res.StatusCode) + " (an HTML page, from a gateway or another server)"
 	}
 	return text
+}
+
+// worth is what an outcome says of WisdomAI, as the guard takes it, from the least to the most.
+type worth int
+
+const (
+	nothing      worth = iota // it was not sent, or ended by us, or its cause is gone
+	delayed                   // answered, but not to be tried again at once: 429, no iam:delete
+	unclear                   // WisdomAI works, but this may be one person's trouble: errors[]
+	failing                   // not reached, in time or at all, or in trouble itself
+	unauthorized              // the token, its permissions or the workspace are refused
+	fine                      // answered, if with a refusal of this person
+)
+
+// worthOf is the worth of one error of a request, nil for OK.
+func worthOf(err error) worth {
+	var e *Error
+	switch {
+	case err == nil:
+		return fine
+	case errors.Is(err, context.Canceled), errors.Is(err, errNotEncoded):
+		return nothing
+	case !errors.As(err, &e):
+		return failing
+	case e.Again:
+		return nothing
+	case e.Kind == Unauthorized && e.Op == "deleteUsersFromWorkspace" && e.HTTPStatus != http.StatusUnauthorized && iamDelete.MatchString(e.Message):
+		// A permission of its own ("RBAC for Users"): that it is missing says nothing of the
+		// suspensions that would be held up.
+		return delayed
+	case e.Kind == Unauthorized:
+		return unauthorized
+	case e.Code != "":
+		return fine
+	case errors.Is(err, errInvalidDocument):
+		return unclear
+	case e.HTTPStatus == http.StatusTooManyRequests:
+		return delayed
+	case e.HTTPStatus/100 == 2 && e.Err == nil:
+		return unclear
+	}
+	switch e.HTTPStatus {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return unclear // malformed ("Error Handling": 400) is this request, not the next
+	}
+	return failing
 }
 
 // retryAfter reads Retry-After: seconds or an HTTP date (RFC 9110, section 10.2.3). What it
