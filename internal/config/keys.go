@@ -177,9 +177,10 @@ func keys() map[string]rule {
 		t + "delivery.request_budget": {def: "5s", min: "1ms", meaning: "How long a SCIM request waits for its delivery; what is not delivered then follows later."},
 		t + "delivery.deadline":       {def: "30s", min: "1s", max: "10m", meaning: "How long a call may take before it counts as unanswered."},
 		t + "delivery.max_basis_age":  {def: "60s", min: "1s", meaning: "Age up to which a listing may be the basis of an overwriting call."},
-		t + "delivery.batch":          {def: "50", later: true, min: "1", meaning: "People that share one HTTP request; 1 switches batching off."},
-		t + "delivery.concurrency":    {def: "4", min: "1", max: "256", meaning: "Calls under way at once."},
-		t + "delivery.rate":           {def: "50", later: true, min: "1", meaning: "Calls a second."},
+		t + "delivery.batch":          {def: "50", min: "1", max: "1000", meaning: "Mutations that share one HTTP request; 1 switches all sharing off."},
+		t + "delivery.share":          {def: "200", min: "1", max: "10000", meaning: "People of one HTTP request, where those who get the same roles share one createUsers. What is not answered in time is made smaller by itself."},
+		t + "delivery.concurrency":    {def: "4", min: "1", max: "256", meaning: "Requests under way at once; of several, one is kept for taking access."},
+		t + "delivery.rate":           {def: "50", min: "1", max: "10000", meaning: "Requests a second."},
 
 		t + "limits":            {meaning: "What one SCIM request may ask for; beyond it, it is refused with the limit in the answer."},
 		t + "limits.body":       {def: "8388608", min: "1024", max: "1073741824", meaning: "Bytes of a request body. 8 MiB hold a group of some 50,000 members."},

@@ -173,8 +173,19 @@ func (a *account) want(w desired, now time.Time) bool {
 	a.Version++
 	a.owned = a.owned.plus(w.Roles, w.Attributes)
 	a.due(now)
+	a.Taking = a.Taking || a.takes()
 	a.Attempts, a.Failed = 0, 0
 	return true
+}
+
+// takes reports whether what is desired takes access: as far as can be said before a
+// step is planned, so that it is queued where it belongs (V-15).
+func (a *account) takes() bool {
+	held := a.held()
+	if a.desired.State != present {
+		return a.desired.State == absent && a.Present || len(held) > 0
+	}
+	return len(held.filter(func(u grant) bool { return a.owned.Roles.has(u) && !a.desired.Roles.covers(u) })) > 0
 }
 
 // due makes the account something to work on now.
@@ -183,6 +194,11 @@ func (a *account) due(now time.Time) {
 	if a.Pending.IsZero() {
 		a.Pending = now
 	}
+}
+
+// refusedForGood: WisdomAI will not have this version, and there is no use in sending it again (V-20).
+func (a *account) refusedForGood() bool {
+	return a.Failed != 0 && a.Failed == a.Version
 }
 
 // manual are the units given by hand: there, and never asked for.

@@ -12,6 +12,10 @@ import (
 // target; whether this process can record writes is readiness, and another matter.
 type Health struct {
 	Workspace string `json:"workspace"`
+	// Mode is enforce or observe.
+	Mode string `json:"mode"`
+	// Paused is that somebody stopped all deliveries, takings too; zero: nobody did.
+	Paused Pause `json:"paused,omitzero"`
 	// Reachable is false while the last listing failed.
 	Reachable bool `json:"reachable"`
 	// Problem is why, in WisdomAI's or the transport's words.
@@ -30,7 +34,10 @@ type Health struct {
 
 // Health reads it from the store and the looker, without asking WisdomAI.
 func (d *Directory) Health(ctx context.Context) (Health, error) {
-	h := Health{Workspace: d.o.Workspace, Reachable: true}
+	h := Health{Workspace: d.o.Workspace, Mode: "enforce", Reachable: true}
+	if d.o.Observe {
+		h.Mode = "observe"
+	}
 	if err := d.looker.failing(); err != nil {
 		h.Reachable, h.Problem = false, err.Error()
 	}
@@ -47,6 +54,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 			return err
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
+		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
+			return err
+		}
 		holds, err := tx.Holds(d.o.Tenant)
 		h.Holds = len(holds)
 		return err

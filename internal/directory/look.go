@@ -133,11 +133,6 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 		if err := tx.DropStaged(d.o.Workspace, look.Number); err != nil {
 			return err
 		}
-		if err == nil && recovered {
-			if err := d.rouse(tx); err != nil {
-				return err
-			}
-		}
 		return tx.PutLook(look)
 	})
 	if werr != nil {
@@ -147,7 +142,7 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 		d.o.OnLook(*look)
 	}
 	if err == nil && recovered {
-		d.wakeScheduler()
+		d.back(ctx)
 	}
 }
 
@@ -297,7 +292,7 @@ func (d *Directory) replan(tx store.Tx, a *account) error {
 		return err
 	}
 	st := d.o.plan(a, s)
-	if st.kind == stepNone || (a.Failed == a.Version && !st.taking) {
+	if st.kind == stepNone || (a.refusedForGood() && !st.taking) {
 		return nil
 	}
 	if a.Due.IsZero() {

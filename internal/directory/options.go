@@ -15,9 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
-	CreateUsers(ctx context.Context, in wisdom.NewUsers) error
-	SetUserAttributes(ctx context.Context, userID string, attributes []wisdom.KeyValue) error
-	DeleteUsers(ctx context.Context, ids []string) error
+	// Mutate sends mutations as one request and returns an error for each, nil for OK.
+	Mutate(ctx context.Context, mutations []wisdom.Mutation) []error
 }
 
 // Options configures a Directory. Tenant, Workspace, Store, WisdomAI and Rules are
@@ -27,7 +26,10 @@ type Options struct {
 	Workspace string // key of the workspace: host of the endpoint + "/" + workspace id
 	Store     store.Store
 	WisdomAI  WisdomAI
+	Guard     Guard // nil: calls leave as they come
 	Rules     *mapping.Rules
+	// Observe records and answers everything, makes looks, and delivers nothing.
+	Observe bool
 
 	Policy   Policy
 	Groups   GroupOptions
@@ -90,7 +92,10 @@ type DeliveryOptions struct {
 	RequestBudget time.Duration // how long a request waits for its delivery; 0: 5 s
 	Deadline      time.Duration // of a call; 0: 30 s
 	MaxBasisAge   time.Duration // how old a look may be to overwrite by; 0: 60 s
-	Concurrency   int           // calls at once; 0: 4
+	Concurrency   int           // requests at once, of which one is kept for takings; 0: 4
+	Batch         int           // mutations of one request; 1: no two people share one; 0: 50
+	Share         int           // people of one request, where one createUsers may be for many; 0: 200
+	Rate          int           // requests a second; 0: 50
 }
 
 // Brake is the allowance of irreversible deletes (V-33): within Window the smaller of
@@ -114,6 +119,11 @@ func (o Options) withDefaults() Options {
 			*s = v
 		}
 	}
+	number := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
 	word(&o.Policy.OnDeactivate, "suspend")
 	word(&o.Policy.OnDelete, "delete")
 	word(&o.Policy.OnDeleteAdopted, "suspend")
@@ -132,8 +142,14 @@ func (o Options) withDefaults() Options {
 	def(&o.Delivery.RequestBudget, 5*time.Second)
 	def(&o.Delivery.Deadline, 30*time.Second)
 	def(&o.Delivery.MaxBasisAge, time.Minute)
-	if o.Delivery.Concurrency == 0 {
-		o.Delivery.Concurrency = 4
+	number(&o.Delivery.Concurrency, 4)
+	number(&o.Delivery.Batch, 50)
+	number(&o.Delivery.Share, 200)
+	if o.Delivery.Batch == 1 {
+		o.Delivery.Share = 1
+	}
+	if o.Guard == nil {
+		o.Guard = unguarded{}
 	}
 	if o.Brake == nil {
 		o.Brake = &Brake{MaxDeletes: 50, MaxPercent: 5, Floor: 10, Window: time.Hour}

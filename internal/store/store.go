@@ -350,6 +350,9 @@ type AccountTx interface {
 	LeaseAccount(id int64, holder string, until time.Time) (*Account, error)
 	// DueAccounts are at most limit accounts due at or before now and not leased, takings first, then by due time.
 	DueAccounts(workspace string, now time.Time, limit int) ([]Due, error)
+	// RouseAccounts makes due now those of a workspace, takings or givings, that are due later, and takes back
+	// their Attempts.
+	RouseAccounts(workspace string, taking bool) error
 	// NextDue is the earliest due time after now, zero if none.
 	NextDue(workspace string, now time.Time) (time.Time, error)
 	// AbandonedAccounts are those with an open call or a lease, ended or not, of a holder other than the one named;
@@ -362,6 +365,11 @@ type AccountTx interface {
 	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
 	// through all of them in transactions of bounded size.
 	Accounts(workspace string, after int64, limit int) ([]*Account, error)
+	// PendingAccounts are at most limit accounts with a Pending time, the takings or the others, those
+	// that have waited longest first, after the place of one that waits since then and has that id.
+	PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*Account, error)
+	// FailedAccounts are at most limit accounts with a Failed version and an id after the one named, by id.
+	FailedAccounts(workspace string, after int64, limit int) ([]*Account, error)
 	// KnownAccounts are all accounts of a workspace, in any order.
 	KnownAccounts(workspace string) iter.Seq2[Known, error]
 	// Backlog counts the accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
@@ -478,11 +486,26 @@ type Event struct {
 	Detail   []byte // JSON; no secrets
 }
 
+// EventQuery selects events; what is empty does not select.
+type EventQuery struct {
+	Tenant string
+	After  int64     // seq
+	Since  time.Time // at or after
+	Kind   string    // exactly, or all that begin with it if it ends with a dot: "delivery."
+	// Person is a SCIM id, or a userName or address, of which ASCII is compared without case.
+	Person string
+	// Limit is how many at most; Last takes the newest instead of the oldest of them.
+	Limit int
+	Last  bool
+}
+
 type EventTx interface {
 	// AppendEvent adds an entry and gives it its Seq, higher than any before. A zero Time becomes Now.
 	AppendEvent(*Event) error
 	// Events are at most limit events after seq, in order; tenant "" is all.
 	Events(tenant string, after int64, limit int) ([]*Event, error)
+	// FindEvents are the events that a query selects, in order.
+	FindEvents(q EventQuery) ([]*Event, error)
 }
 
 // MetaTx keeps what belongs to the store as a whole, by name. Names are the callers'.

@@ -110,6 +110,13 @@ func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Du
 	return due, nil
 }
 
+const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ?"
+
+func (t *tx) RouseAccounts(workspace string, taking bool) error {
+	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, taking, t.Now())
+	return err
+}
+
 const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
 
 func (t *tx) NextDue(workspace string, now time.Time) (time.Time, error) {
@@ -150,6 +157,20 @@ const allAccounts = "workspace = ? AND id > ? ORDER BY id LIMIT ?"
 
 func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+allAccounts, workspace, after, limit)
+}
+
+const (
+	// pendingAccounts goes along the index that has them in the order in which they wait.
+	pendingAccounts = "workspace = ? AND taking = ? AND pending <> 0 AND (pending, id) > (?, ?) ORDER BY pending, id LIMIT ?"
+	failedAccounts  = "workspace = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
+)
+
+func (t *tx) PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, taking, since, id, limit)
+}
+
+func (t *tx) FailedAccounts(workspace string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+failedAccounts, workspace, after, limit)
 }
 
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"

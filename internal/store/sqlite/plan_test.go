@@ -139,10 +139,13 @@ func TestQueuesUseIndexes(t *testing.T) {
 	c := openForPlans(t)
 	for _, test := range []struct{ name, query, want string }{
 		{"DueAccounts", dueAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due<?)"},
+		{"RouseAccounts", rouseAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
 		{"NextDue", nextDue, "SEARCH accounts USING COVERING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
 		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
 		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
 		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
+		{"PendingAccounts", selectAccount + pendingAccounts, "SEARCH accounts USING INDEX accounts_pending (workspace=? AND pending>?)"},
+		{"FailedAccounts", selectAccount + failedAccounts, "SEARCH accounts USING INDEX accounts_failed (workspace=? AND rowid>?)"},
 		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
 		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
 		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},

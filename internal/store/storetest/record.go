@@ -153,6 +153,51 @@ var events = []test{
 		t.equal("at the end", of("", all[5].Seq, 100), []*store.Event(nil))
 		t.equal("none asked for", of("", 0, 0), []*store.Event(nil))
 	}},
+	{"FindEvents selects by everything that an event has", func(t *T) {
+		var all []*store.Event
+		t.update(func(tx store.Tx) error {
+			all = nil
+			for n := range 6 {
+				e := &store.Event{
+					Time: at(n), Tenant: []string{"t", "u"}[n%2], Actor: "okta", Kind: []string{"user.create", "delivery.call", "delivery.error"}[n%3],
+					Resource: user(n).ID, Email: fmt.Sprintf("User%d@example.com", n/2), Detail: []byte("{}"),
+				}
+				if err := tx.AppendEvent(e); err != nil {
+					return err
+				}
+				all = append(all, e)
+			}
+			return nil
+		})
+		for _, test := range []struct {
+			name  string
+			query store.EventQuery
+			want  []int
+		}{
+			{"all", store.EventQuery{}, []int{0, 1, 2, 3, 4, 5}},
+			{"the newest", store.EventQuery{Last: true, Limit: 2}, []int{4, 5}},
+			{"the oldest", store.EventQuery{Limit: 2}, []int{0, 1}},
+			{"after one", store.EventQuery{After: all[3].Seq}, []int{4, 5}},
+			{"of a tenant", store.EventQuery{Tenant: "u"}, []int{1, 3, 5}},
+			{"since then", store.EventQuery{Since: at(4)}, []int{4, 5}},
+			{"since tomorrow", store.EventQuery{Since: at(9)}, nil},
+			{"of a kind", store.EventQuery{Kind: "delivery.call"}, []int{1, 4}},
+			{"of kinds", store.EventQuery{Kind: "delivery."}, []int{1, 2, 4, 5}},
+			{"half a kind", store.EventQuery{Kind: "delivery"}, nil},
+			{"of an id", store.EventQuery{Person: user(3).ID}, []int{3}},
+			{"of an address", store.EventQuery{Person: "uSER1@example.com"}, []int{2, 3}},
+			{"of all that", store.EventQuery{Tenant: "t", Since: at(1), Kind: "delivery.", Person: "user1@example.com"}, []int{2}},
+		} {
+			if test.query.Limit == 0 {
+				test.query.Limit = 100
+			}
+			var want []*store.Event
+			for _, n := range test.want {
+				want = append(want, all[n])
+			}
+			t.equal(test.name, reads(t, func(tx store.Tx) ([]*store.Event, error) { return tx.FindEvents(test.query) }), want)
+		}
+	}},
 	{"an event without a time happened now", func(t *T) {
 		e := &store.Event{Kind: "bridge.start"}
 		t.update(func(tx store.Tx) error { e.Time = time.Time{}; return tx.AppendEvent(e) })
