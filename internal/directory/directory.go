@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,7 +25,6 @@ type Directory struct {
 	wake   chan struct{} // has an element when accounts may have become due
 
 	breadth breadth
-	failing atomic.Bool // the last request was not answered as it should be
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {

@@ -26,7 +26,7 @@ type Options struct {
 	Workspace string // key of the workspace: host of the endpoint + "/" + workspace id
 	Store     store.Store
 	WisdomAI  WisdomAI
-	Guard     Guard // nil: calls leave as they come
+	Guard     Guard // nil: one of Delivery.Rate
 	Rules     *mapping.Rules
 	// Observe records and answers everything, makes looks, and delivers nothing.
 	Observe bool
@@ -149,7 +149,7 @@ func (o Options) withDefaults() Options {
 		o.Delivery.Share = 1
 	}
 	if o.Guard == nil {
-		o.Guard = unguarded{}
+		o.Guard = wisdom.NewGuard(wisdom.GuardOptions{Rate: o.Delivery.Rate, Now: o.Now})
 	}
 	if o.Brake == nil {
 		o.Brake = &Brake{MaxDeletes: 50, MaxPercent: 5, Floor: 10, Window: time.Hour}

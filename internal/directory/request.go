@@ -142,15 +142,11 @@ func (d *Directory) exchange(ctx context.Context, r *request) {
 	}
 	errs := d.wisdom.Mutate(ctx, mutations)
 	d.learnBreadth(r, errs)
-	whole := errs[0]
 	for i, c := range r.calls {
-		if errs[i] == nil {
-			whole = nil // WisdomAI can be worked with, whatever it said to others
-		}
 		d.answer(c, errs[i])
 	}
-	recovered := d.guard.Done(whole)
-	if d.failing.Swap(whole != nil) && whole == nil || recovered {
+	failing := !d.guard.State().FailingSince.IsZero()
+	if d.guard.Done(errs...) || failing && d.guard.State().FailingSince.IsZero() {
 		d.back(ctx)
 	}
 }

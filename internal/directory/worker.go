@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
 )
 
 // Guard keeps calls within what WisdomAI can bear, and away from it while it is down;
@@ -14,18 +15,13 @@ import (
 type Guard interface {
 	// Wait blocks until one request may leave; while WisdomAI is down takings probe first (V-15).
 	Wait(ctx context.Context, taking bool) error
-	// Done tells what came of the request that Wait let go, and reports whether it ended an outage.
-	Done(err error) (recovered bool)
+	// Done tells what came of each mutation of the request that Wait let go, and reports whether
+	// that ended an outage.
+	Done(errs ...error) (recovered bool)
 	// Cancel says that the request that Wait let go was not sent.
 	Cancel()
+	State() wisdom.GuardState
 }
-
-// unguarded lets every request go.
-type unguarded struct{}
-
-func (unguarded) Wait(ctx context.Context, _ bool) error { return ctx.Err() }
-func (unguarded) Done(error) bool                        { return false }
-func (unguarded) Cancel()                                {}
 
 // job is an account that a worker works on.
 type job struct {
