@@ -307,9 +307,13 @@ func (a *account) answered(st step) {
 		a.Present, a.WisdomID = true, ""
 		a.actual.Roles, a.actual.Database = st.roles, maps.Clone(st.attributes)
 		a.MissingLook, a.MissingSince = 0, time.Time{}
+		a.memory.Seen = nil
 		*u = unanswered{}
 	case stepRoles:
 		a.actual.Roles = st.roles
+		if a.memory.Seen != nil { // what we took nobody else did (V-30)
+			a.memory.Seen.Roles = a.memory.Seen.Roles.filter(st.roles.covers)
+		}
 		u.Roles, u.Taken = nil, nil
 	case stepAttributes:
 		a.actual.Database = maps.Clone(st.attributes)
@@ -329,6 +333,7 @@ func (a *account) unanswered(st step, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

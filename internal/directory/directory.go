@@ -152,6 +152,7 @@ func (a *account) abandoned(look int64, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

@@ -30,3 +30,9 @@ func (t *tx) Events(tenant string, after int64, limit int) ([]*store.Event, erro
 	}
 	return all(t, scanEvent, selectEvent+"WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?", tenant, after, max(limit, 0))
 }
+
+const eventsAbout = "WHERE tenant = ? AND resource = ? AND resource <> '' ORDER BY seq DESC LIMIT ?"
+
+func (t *tx) EventsAbout(tenant, resource string, limit int) ([]*store.Event, error) {
+	return all(t, scanEvent, selectEvent+eventsAbout, tenant, resource, max(limit, 0))
+}
