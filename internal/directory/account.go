@@ -94,6 +94,8 @@ type memory struct {
 	Left []string `json:"left,omitempty"`
 	// Drift is what somebody else changed since the last SCIM write about this person (V-30).
 	Drift []difference `json:"drift,omitempty"`
+	// Removal is the record of what the last suspension or deletion took (V-38); 0: none.
+	Removal int64 `json:"removal,omitempty"`
 	// Seen is what was confirmed before the version that is on its way (V-30).
 	Seen *seen `json:"seen,omitempty"`
 	// GoneID is the WisdomAI id of who was there before the address became empty: the

@@ -154,6 +154,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
 
+	if err := d.recordTaken(tx, a, st); err != nil {
+		return step{}, outcome{}, err
+	}
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)

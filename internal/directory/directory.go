@@ -80,6 +80,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.prune(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()

@@ -65,10 +65,8 @@ func (df *difference) item() string {
 		return "attribute " + df.Key
 	case df.Unit == nil:
 		return "the person"
-	case df.Unit.Scope == "":
-		return "role " + df.Unit.Role
 	default:
-		return "role " + df.Unit.Role + " at " + df.Unit.Scope
+		return "role " + unitText(*df.Unit)
 	}
 }
 

@@ -24,6 +24,8 @@ type Health struct {
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
 	Holds       int       `json:"holds"` // wait for a person
+	// Drift counts the accounts that somebody else changed (V-30).
+	Drift DriftCounts `json:"drift"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -47,6 +49,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 			return err
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
+		if h.Drift, err = d.driftCounts(tx); err != nil {
+			return err
+		}
 		holds, err := tx.Holds(d.o.Tenant)
 		h.Holds = len(holds)
 		return err

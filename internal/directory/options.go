@@ -29,13 +29,14 @@ type Options struct {
 	WisdomAI  WisdomAI
 	Rules     *mapping.Rules
 
-	Policy   Policy
-	Groups   GroupOptions
-	Users    UserOptions
-	Listing  Listing
-	Delivery DeliveryOptions
-	Brake    *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
-	Drift    DriftOptions
+	Policy    Policy
+	Groups    GroupOptions
+	Users     UserOptions
+	Listing   Listing
+	Delivery  DeliveryOptions
+	Brake     *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	Drift     DriftOptions
+	Retention Retention
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.
@@ -127,6 +128,8 @@ func (o Options) withDefaults() Options {
 	word(&o.Policy.UnownedAttributes, "keep")
 	word(&o.Drift.Lost, "report")
 	word(&o.Drift.Changed, "repair")
+	def(&o.Retention.Events, 400*24*time.Hour)
+	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)
