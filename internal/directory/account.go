@@ -90,6 +90,14 @@ type memory struct {
 	Lost grants `json:"lost,omitempty"`
 	// LostPerson: he was confirmed present and somebody else deleted him (V-30).
 	LostPerson bool `json:"lost_person,omitempty"`
+	// Left are keys of ours with somebody else's value, left so until then (V-30).
+	Left []string `json:"left,omitempty"`
+	// Drift is what somebody else changed since the last SCIM write about this person (V-30).
+	Drift []difference `json:"drift,omitempty"`
+	// Removal is the record of what the last suspension or deletion took (V-38); 0: none.
+	Removal int64 `json:"removal,omitempty"`
+	// Seen is what was confirmed before the version that is on its way (V-30).
+	Seen *seen `json:"seen,omitempty"`
 	// GoneID is the WisdomAI id of who was there before the address became empty: the
 	// same id seen again is a delete that had no effect, another is another person (V-09).
 	GoneID string `json:"gone_id,omitempty"`
@@ -150,6 +158,7 @@ func (a *account) put(tx store.Tx) error {
 		}
 		*c.into = data
 	}
+	a.Drift = a.driftOf()
 	return tx.PutAccount(a.Account)
 }
 
@@ -164,10 +173,15 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
-	lost := len(a.memory.Lost) > 0 || a.memory.LostPerson
-	a.memory.Lost, a.memory.LostPerson = nil, false // a SCIM write about this person (V-30)
-	if a.desired.equal(w) && a.Version > 0 && !lost {
+	left := a.endDrift() // a SCIM write about this person (V-30)
+	if a.desired.equal(w) && a.Version > 0 && !left {
 		return false
+	}
+	switch {
+	case w.State != present:
+		a.memory.Seen = nil
+	case a.desired.State == present && a.Present && a.atRest():
+		a.memory.Seen = &seen{Roles: a.desired.Roles.filter(a.actual.Roles.covers)}
 	}
 	a.desired = w
 	a.Version++

@@ -146,6 +146,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 // basis, that a call is open (V-11, V-22, V-25).
 func (d *Directory) open(tx store.Tx, a *account, st step) error {
 	now := tx.Now()
+	if err := d.recordTaken(tx, a, st); err != nil {
+		return err
+	}
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
@@ -269,9 +272,13 @@ func (a *account) answered(st step) {
 		a.Present, a.WisdomID = true, ""
 		a.actual.Roles, a.actual.Database = st.roles, maps.Clone(st.attributes)
 		a.MissingLook, a.MissingSince = 0, time.Time{}
+		a.memory.Seen = nil
 		*u = unanswered{}
 	case stepRoles:
 		a.actual.Roles = st.roles
+		if a.memory.Seen != nil { // what we took nobody else did (V-30)
+			a.memory.Seen.Roles = a.memory.Seen.Roles.filter(st.roles.covers)
+		}
 		u.Roles, u.Taken = nil, nil
 	case stepAttributes:
 		a.actual.Database = maps.Clone(st.attributes)
@@ -291,6 +298,7 @@ func (a *account) unanswered(st step, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

@@ -96,7 +96,7 @@ func deliverable(res mapping.Result) bool {
 // point makes the active user u the one who points at the address that res gives, and
 // wants there what desire says; it returns the accounts that have something to do. A
 // change of address is a rename (V-09, V-22).
-func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopting bool) ([]int64, error) {
+func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Result, adopting bool) ([]int64, error) {
 	var old *account
 	if u.Account != 0 {
 		a, err := loadAccount(tx, u.Account)
@@ -135,6 +135,9 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 			if gb := old.memory.GiveBack; gb != nil {
 				a.giveBackAlso(gb.Roles, gb.Attributes)
 			}
+		}
+		if err := d.recordRemoval(tx, by, u, old, removedRenamed, nil); err != nil {
+			return nil, err
 		}
 		d.leave(u, old, d.o.Policy.OnRename == "delete_old", tx)
 		if err := old.put(tx); err != nil {
@@ -226,13 +229,13 @@ func (d *Directory) reactivate(tx store.Tx, a *account) error {
 		d.event(tx, Caller{}, "roles.forgotten", a.UserID, a.Email, map[string]any{"roles": sa.Roles, "set_aside": sa.At})
 	}
 	a.memory.SetAside = nil
-	return nil
+	return d.settleRemovals(tx, a, "reactivated")
 }
 
 // suspend makes the account of a user who is not active suspended, keeping its address
 // whatever the document says now (V-02). Somebody without an account is linked to the
 // one that exists at his address, so that he has no access there; no address is created.
-func (d *Directory) suspend(tx store.Tx, u *store.User, res mapping.Result) ([]int64, error) {
+func (d *Directory) suspend(tx store.Tx, by Caller, u *store.User, res mapping.Result) ([]int64, error) {
 	var a *account
 	if u.Account != 0 {
 		var err error
@@ -258,6 +261,11 @@ func (d *Directory) suspend(tx store.Tx, u *store.User, res mapping.Result) ([]i
 		return nil, nil
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
+	if a.desired.State == present || a.desired.State == "" && a.Present {
+		if err := d.recordRemoval(tx, by, u, a, removedDeactivated, nil); err != nil {
+			return nil, err
+		}
+	}
 	a.setAsideKept(tx.Now())
 	changed := a.want(d.desire(u, res), tx.Now())
 	a.Taking = a.Taking || changed

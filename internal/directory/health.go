@@ -28,6 +28,8 @@ type Health struct {
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
 	Holds       int       `json:"holds"` // wait for a person
+	// Drift counts the accounts that somebody else changed (V-30).
+	Drift DriftCounts `json:"drift"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -55,6 +57,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
+			return err
+		}
+		if h.Drift, err = d.driftCounts(tx); err != nil {
 			return err
 		}
 		holds, err := tx.Holds(d.o.Tenant)

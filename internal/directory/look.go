@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -250,6 +251,9 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	}
 	for _, f := range d.o.observe(a, look, row) {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
+		if kind, ok := strings.CutPrefix(f.kind, "drift."); ok && d.o.OnDrift != nil {
+			d.o.OnDrift(kind)
+		}
 	}
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {

@@ -264,6 +264,13 @@ func (o *Options) attributes(a *account) map[string]string {
 		maps.Copy(attributes, a.foreign())
 	}
 	maps.Copy(attributes, a.desired.Attributes)
+	for _, k := range a.memory.Left { // V-30
+		if v, there := a.actual.Database[k]; there {
+			attributes[k] = v
+		} else {
+			delete(attributes, k)
+		}
+	}
 	return attributes
 }
 

@@ -120,9 +120,9 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 		if e := refusal(res); e != nil {
 			return nil, nil, "", e
 		}
-		touched, err = d.point(tx, u, res, true)
+		touched, err = d.point(tx, by, u, res, true)
 	} else {
-		touched, err = d.suspend(tx, u, res)
+		touched, err = d.suspend(tx, by, u, res)
 	}
 	if err != nil {
 		return nil, nil, "", err

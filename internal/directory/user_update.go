@@ -75,11 +75,11 @@ func (d *Directory) change(tx store.Tx, by Caller, u *store.User, doc Document, 
 		if e := refusal(res); e != nil && !same {
 			return false, nil, e
 		} else if e == nil {
-			if touched, err = d.point(tx, u, res, false); err != nil {
+			if touched, err = d.point(tx, by, u, res, false); err != nil {
 				return false, nil, err
 			}
 		}
-	} else if touched, err = d.suspend(tx, u, res); err != nil {
+	} else if touched, err = d.suspend(tx, by, u, res); err != nil {
 		return false, nil, err
 	}
 	if same {
@@ -160,6 +160,9 @@ func (d *Directory) DeleteUser(ctx context.Context, by Caller, id string, pre Pr
 				return err
 			}
 			a.Tenant, a.UserID = d.o.Tenant, u.ID
+			if err := d.recordRemoval(tx, by, u, a, removedDeleted, groups); err != nil {
+				return err
+			}
 			d.leave(u, a, d.o.Policy.OnDelete != "suspend", tx)
 			touched = []int64{a.ID}
 			return a.put(tx)

@@ -12,7 +12,7 @@ var accounts = newTable("accounts", "id",
 	"present", "wisdom_id", "name", "created", "actual", "row_hash", "actual_look", "missing_look", "missing_since",
 	"owned", "created_by_bridge", "desired", "version", "delivered", "confirmed", "memory",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
-	"due", "taking", "pending", "attempts", "last_error", "failed")
+	"due", "taking", "pending", "attempts", "last_error", "failed", "drift")
 
 var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
@@ -27,6 +27,7 @@ func scanAccount(r *rows) *store.Account {
 		Uncertain: r.time(), CallOpen: r.bool(), CallLook: r.int64(), CallDeadline: r.time(),
 		LeaseHolder: r.text(), LeaseUntil: r.time(), LeaseFence: r.int64(),
 		Due: r.time(), Taking: r.bool(), Pending: r.time(), Attempts: r.int(), LastError: r.text(), Failed: r.int64(),
+		Drift: r.int(),
 	}
 }
 
@@ -43,7 +44,7 @@ func (t *tx) PutAccount(a *store.Account) error {
 		a.Present, a.WisdomID, a.Name, a.Created, a.Actual, a.RowHash, a.ActualLook, a.MissingLook, a.MissingSince,
 		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
 		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
-		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed}
+		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift}
 	var err error
 	if a.ID == 0 {
 		var id int64
@@ -171,6 +172,26 @@ func (t *tx) PendingAccounts(workspace string, taking bool, since time.Time, id 
 
 func (t *tx) FailedAccounts(workspace string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+failedAccounts, workspace, after, limit)
+}
+
+const (
+	driftedAccounts = "tenant = ? AND drift <> 0 AND id > ? ORDER BY id LIMIT ?"
+	countDrift      = "SELECT drift, COUNT(*) FROM accounts WHERE tenant = ? AND drift <> 0 GROUP BY drift"
+)
+
+func (t *tx) DriftedAccounts(tenant string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+driftedAccounts, tenant, after, limit)
+}
+
+func (t *tx) CountDrift(tenant string) (map[int]int, error) {
+	counts := map[int]int{}
+	for c, err := range each(t, func(r *rows) [2]int { return [2]int{r.int(), r.int()} }, countDrift, tenant) {
+		if err != nil {
+			return nil, err
+		}
+		counts[c[0]] = c[1]
+	}
+	return counts, nil
 }
 
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
