@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +103,8 @@ func TestTheTestsOfARuleFailWhenItIsBroken(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 			defer cancel()
-			c := exec.CommandContext(ctx, "go", "test", "-vet=off", "./internal/...", "./cmd/...", "-run", strings.ReplaceAll(b.rule, "-", ""))
+			name := strings.ReplaceAll(b.rule, "-", "")
+			c := exec.CommandContext(ctx, "go", append([]string{"test", "-vet=off", "-run", name}, packagesThatTest(t, name)...)...)
 			c.Dir = copied
 			out, err := c.CombinedOutput()
 			switch {
@@ -119,4 +121,17 @@ func TestTheTestsOfARuleFailWhenItIsBroken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// packagesThatTest are the folders with a test that has name in its own.
+func packagesThatTest(t *testing.T, name string) []string {
+	t.Helper()
+	declared := regexp.MustCompile(`(?m)^func Test\w*` + name)
+	var folders []string
+	for _, path := range files(t, func(path string) bool { return strings.HasSuffix(path, "_test.go") }) {
+		if folder := "./" + filepath.Dir(path); !slices.Contains(folders, folder) && declared.MatchString(read(t, path)) {
+			folders = append(folders, folder)
+		}
+	}
+	return folders
 }
