@@ -23,7 +23,10 @@ type Health struct {
 	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"` // wait for a person
+	Holds       int       `json:"holds"`     // wait for a person
+	Protected   int       `json:"protected"` // of Holds: what V-34 does not let happen
+	// MassRevocations are what the brake's window reported (V-33).
+	MassRevocations []MassRevocation `json:"mass_revocations,omitempty"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -48,7 +51,17 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
 		holds, err := tx.Holds(d.o.Tenant)
-		h.Holds = len(holds)
+		if err != nil {
+			return err
+		}
+		h.Holds, h.Protected = len(holds), 0
+		for _, held := range holds {
+			if held.Kind == holdProtected {
+				h.Protected++
+			}
+		}
+		w, _, err := d.brakeWindow(tx, tx.Now())
+		h.MassRevocations = w.Reported
 		return err
 	})
 	return h, err

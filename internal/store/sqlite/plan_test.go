@@ -143,6 +143,8 @@ func TestQueuesUseIndexes(t *testing.T) {
 		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
 		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
 		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
+		{"AdminAccounts", selectAccount + adminAccounts, "SEARCH accounts USING INDEX accounts_admin (workspace=?)"},
+		{"HoldsOfKind", selectHold + holdsOfKind, "SEARCH holds USING INDEX holds_of_kind (tenant=? AND kind=?)"},
 		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
 		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
 		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},
