@@ -184,6 +184,8 @@ func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directo
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge,
 			Concurrency: t.Delivery.Concurrency, Batch: t.Delivery.Batch, Share: t.Delivery.Share, Rate: t.Delivery.Rate},
 		Brake: &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+
+		Protected: t.Protected,
 	}
 }
 
@@ -311,7 +313,8 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations)}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -360,8 +363,14 @@ func (b *bridge) health(ctx context.Context) any {
 		if h.Failed > 0 {
 			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
 		}
-		if h.Holds > 0 {
-			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)
+		if n := h.Holds - h.Protected; n > 0 {
+			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person: `scimbridge brake list --tenant %[1]s`", t.Name, n)
+		}
+		if h.Protected > 0 {
+			problem("tenant %s: %d change(s) about protected people are held: `scimbridge brake list --tenant %[1]s`", t.Name, h.Protected)
+		}
+		for _, r := range h.MassRevocations {
+			problem("tenant %s: %s. It was carried out; if it was not meant, undo it at the identity provider", t.Name, r)
 		}
 		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
 			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))

@@ -162,7 +162,7 @@ func keys() map[string]rule {
 		t + "brake.max_percent": {def: "5", min: "0", max: "100", meaning: "The same in percent of the managed people; the smaller of both counts."},
 		t + "brake.floor":       {def: "10", min: "0", meaning: "Deletes that are allowed in any case, so that a small tenant is not held up."},
 		t + "brake.window":      {def: "1h", min: "1m", meaning: "The time over which deletes are counted."},
-		t + "protected":         {def: "[]", later: true, meaning: "Addresses that are never suspended or deleted."},
+		t + "protected":         {def: "[]", meaning: "Addresses, with or without plus_suffix, of people who are never suspended or deleted and do not lose ADMIN, nor their last role; a write that would do it is 409, and held."},
 
 		t + "listing":              {meaning: "How often WisdomAI's users are listed, and when a listing is believed."},
 		t + "listing.max_age":      {def: "60s", min: "1s", meaning: "Age of the listing at which a new one is made while there is traffic."},

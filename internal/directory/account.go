@@ -101,6 +101,13 @@ type memory struct {
 	// GoneID is the WisdomAI id of who was there before the address became empty: the
 	// same id seen again is a delete that had no effect, another is another person (V-09).
 	GoneID string `json:"gone_id,omitempty"`
+	// Held is a delete that is carried out as a suspension and waits for a person (V-08, V-33).
+	Held *heldDelete `json:"held,omitempty"`
+	// Kept are roles that somebody protected keeps although they are not wanted any more (V-34).
+	Kept grants `json:"kept,omitempty"`
+	// Spared is the version that a person decided not to carry out: nothing is taken from
+	// somebody who was protected (`brake discard`). 0: none.
+	Spared int64 `json:"spared,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
 }
@@ -123,6 +130,19 @@ type unanswered struct {
 	Present    bool   `json:"present,omitempty"`    // he may have been created
 	Deleted    bool   `json:"deleted,omitempty"`    // he may have been deleted
 }
+
+// heldDelete mirrors the open hold of a delete, so that plan goes by it.
+type heldDelete struct {
+	Reason   string    `json:"reason"`
+	WisdomID string    `json:"wisdom_id,omitempty"` // whom it is about, as far as known
+	Released time.Time `json:"released,omitzero"`
+}
+
+// released reports whether a person let the delete go; it does so for no hold too: false.
+func (h *heldDelete) released() bool { return h != nil && !h.Released.IsZero() }
+
+// spared reports whether a person decided that what is wanted now is not carried out.
+func (a *account) spared() bool { return a.memory.Spared != 0 && a.memory.Spared == a.Version }
 
 func decodeAccount(row *store.Account) (*account, error) {
 	a := &account{Account: row}
@@ -159,6 +179,7 @@ func (a *account) put(tx store.Tx) error {
 		*c.into = data
 	}
 	a.Drift = a.driftOf()
+	a.Admin = a.Present && a.held().has(admin)
 	return tx.PutAccount(a.Account)
 }
 
@@ -185,6 +206,7 @@ func (a *account) want(w desired, now time.Time) bool {
 	}
 	a.desired = w
 	a.Version++
+	a.memory.Kept, a.memory.Spared = nil, 0 // judged anew
 	a.owned = a.owned.plus(w.Roles, w.Attributes)
 	a.due(now)
 	a.Taking = a.Taking || a.takes()

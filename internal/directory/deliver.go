@@ -98,7 +98,10 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	if err != nil {
 		return step{}, outcome{}, err
 	}
-	st := d.o.plan(a, s)
+	st, err := d.allowed(tx, a, s)
+	if err != nil {
+		return step{}, outcome{}, err
+	}
 	a.Taking = st.taking
 	if st.kind != stepNone {
 		switch reason, err := d.halted(tx); {
@@ -164,7 +167,7 @@ func (d *Directory) open(tx store.Tx, a *account, st step) error {
 		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
 			break // the same delete once more
 		}
-		return tx.RecordDelete(a.Workspace, a.EmailKey, now)
+		return d.countDelete(tx, a, now)
 	}
 	return nil
 }
@@ -221,12 +224,22 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	if len(s.attributes) > 0 {
 		detail["attributes"] = slices.Sorted(maps.Keys(s.attributes))
 	}
+	if takesAdmin(a, s.step) {
+		if err := d.adminTaken(tx, a, number); err != nil {
+			return outcome{}, err
+		}
+	}
 	if s.err == nil {
 		d.event(tx, Caller{}, "delivery.call", a.UserID, a.Email, detail)
 		for _, role := range d.privilegedGiven(a, s.step) {
 			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
 		}
 		a.answered(s.step)
+		if s.kind == stepDelete {
+			if err := d.settleDelete(tx, a); err != nil {
+				return outcome{}, err
+			}
+		}
 		a.Attempts, a.LastError = 0, ""
 		return outcome{}, nil
 	}
@@ -334,46 +347,6 @@ func (d *Directory) backoff(attempts int, taking bool, retryAfter time.Duration)
 	}
 	wait += time.Duration(d.o.Rand() * float64(wait) / 5)
 	return max(wait, min(retryAfter, time.Hour))
-}
-
-// mayDelete asks the brake whether one more irreversible delete is allowed now (V-33).
-func (d *Directory) mayDelete(tx store.Tx, now time.Time) bool {
-	done, err := tx.CountDeletes(d.o.Workspace, now.Add(-d.o.Brake.Window))
-	if err != nil {
-		return false
-	}
-	managed, err := tx.CountManaged(d.o.Tenant)
-	if err != nil {
-		return false
-	}
-	allowance := max(min(d.o.Brake.MaxDeletes, int(float64(managed+done)*d.o.Brake.MaxPercent/100)), d.o.Brake.Floor)
-	return done < allowance
-}
-
-// ensureHold makes visible that a delete was carried out as a suspension and waits for a person (V-08, V-33).
-func (d *Directory) ensureHold(tx store.Tx, a *account, reason string, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil || len(open) > 0 {
-		return err
-	}
-	d.event(tx, Caller{}, "hold.delete", a.UserID, a.Email, map[string]any{"reason": reason})
-	return tx.PutHold(&store.Hold{Tenant: a.Tenant, Workspace: a.Workspace, Kind: "delete", Account: a.ID, EmailKey: a.EmailKey,
-		WisdomID: a.WisdomID, Reason: reason, Created: now})
-}
-
-// withdrawHolds settles the holds of an account that is taken up again (V-10).
-func (d *Directory) withdrawHolds(tx store.Tx, a *account, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil {
-		return err
-	}
-	for _, h := range open {
-		h.Settled, h.Outcome = now, "withdrawn"
-		if err := tx.PutHold(h); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // event appends to the event log; a Caller without a token is the bridge itself. It

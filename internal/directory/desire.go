@@ -202,6 +202,12 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 			"the address %s belongs to somebody at WisdomAI already, user %s (policy on_rename_conflict: refuse)", d.o.Rules.ShowAddress(a.Email), holder.ID)}
 	}
 	if a.Former && a.UserID != u.ID {
+		if why, err := d.protects(tx, a, false); err != nil {
+			return nil, err
+		} else if why != "" && len(a.held()) > 0 { // a new hire must not inherit what V-34 keeps (V-10)
+			return nil, &Error{Kind: Protected, Attribute: "emails", Detail: fmt.Sprintf(
+				"the address %s has the account of somebody who left and is protected: %s", d.o.Rules.ShowAddress(a.Email), why)}
+		}
 		a.takeOver(tx.Now())
 	}
 	// The same user renaming back gets back what was set aside.
@@ -219,7 +225,7 @@ func (d *Directory) reactivate(tx store.Tx, a *account) error {
 	if a.desired.State == present && !a.Former {
 		return nil
 	}
-	if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+	if err := d.withdrawHolds(tx, a); err != nil {
 		return err
 	}
 	if sa := a.memory.SetAside; sa != nil && tx.Now().Sub(sa.At) <= d.o.Policy.SuspendRemember {
@@ -259,6 +265,11 @@ func (d *Directory) suspend(tx store.Tx, by Caller, u *store.User, res mapping.R
 	}
 	if a == nil {
 		return nil, nil
+	}
+	if a.desired.State == "" || a.desired.State == present {
+		if err := d.mustStay(tx, a, wish{}); err != nil { // the one thing that refuses a deactivation (V-34)
+			return nil, err
+		}
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
 	if a.desired.State == present || a.desired.State == "" && a.Present {

@@ -255,6 +255,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 			d.o.OnDrift(kind)
 		}
 	}
+	if wasPresent && !a.Present {
+		if err := d.settleDelete(tx, a); err != nil {
+			return err
+		}
+	}
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
@@ -262,7 +267,7 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
 		a.CreatedByBridge = false
 		a.Version, a.Delivered, a.Confirmed = 0, 0, 0
-		if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+		if err := d.withdrawHolds(tx, a); err != nil {
 			return err
 		}
 	}

@@ -39,6 +39,8 @@ type Options struct {
 	Brake     *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
 	Drift     DriftOptions
 	Retention Retention
+	// Protected are addresses, as shown or as at WisdomAI, of people who are never suspended or deleted (V-34).
+	Protected []string
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.

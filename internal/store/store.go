@@ -315,7 +315,8 @@ type Account struct {
 	LastError string
 	Failed    int64 // the version that was refused for good; 0: none
 
-	Drift int // what somebody else changed, as bits of package directory's; 0: nothing (V-30)
+	Drift int  // what somebody else changed, as bits of package directory's; 0: nothing (V-30)
+	Admin bool // holds, or may hold, the role ADMIN everywhere: of these one must stay (V-34)
 }
 
 // Due is an account that has something to do.
@@ -366,6 +367,8 @@ type AccountTx interface {
 	UnconfirmedAccounts(workspace string) ([]*Account, error)
 	// AccountsOf are all accounts that belong or belonged to a user, by id.
 	AccountsOf(tenant, userID string) ([]*Account, error)
+	// AdminAccounts are those of a workspace marked Admin, by id.
+	AdminAccounts(workspace string) ([]*Account, error)
 	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
 	// through all of them in transactions of bounded size.
 	Accounts(workspace string, after int64, limit int) ([]*Account, error)
@@ -435,14 +438,16 @@ type Hold struct {
 	ID        int64
 	Tenant    string
 	Workspace string
-	Kind      string // "delete", ...
+	Kind      string // "delete": carried out as a suspension; "protected": somebody whom V-34 protects
 	Account   int64
 	EmailKey  string
 	WisdomID  string
 	Reason    string
 	Created   time.Time
 	Settled   time.Time // zero: open
-	Outcome   string    // "released", "discarded", "withdrawn"
+	Outcome   string    // "released", "discarded", "withdrawn", "carried_out"
+	Wish      []byte    // JSON: what the IdP asked for and was refused; empty: nothing
+	Released  time.Time // when a person released it; zero: nobody did
 }
 
 type HoldTx interface {
@@ -450,6 +455,8 @@ type HoldTx interface {
 	PutHold(*Hold) error
 	// Holds are the open holds of a tenant, oldest first.
 	Holds(tenant string) ([]*Hold, error)
+	// HoldsOfKind are the open holds of a tenant of that kind, oldest first.
+	HoldsOfKind(tenant, kind string) ([]*Hold, error)
 	// HoldsOf are the open holds of an account, oldest first.
 	HoldsOf(account int64) ([]*Hold, error)
 	// RecordDelete counts a deleteUsersFromWorkspace for the brake (V-33).

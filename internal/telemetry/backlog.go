@@ -14,6 +14,8 @@ type Backlog struct {
 	Failed          int           // refused for good
 	Uncertain       int           // a call was not answered (V-16)
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
+	// HeldDeletes and HeldProtected wait for a person (V-08, V-33, V-34); MassRevocations are those of the brake's window.
+	HeldDeletes, HeldProtected, MassRevocations int
 }
 
 // WatchBacklog asks backlog at each scrape; an error is shown to the scraper. It is
@@ -27,17 +29,25 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		oldest: prometheus.NewDesc("scimbridge_backlog_oldest_seconds",
 			"Since when does the oldest delivery wait? Alert when it exceeds what a leaver may keep access for.",
 			[]string{"tenant"}, nil),
+		holds: prometheus.NewDesc("scimbridge_holds",
+			"What waits for a person? Holds by kind: delete (carried out as a suspension), protected. `scimbridge brake list` shows them.",
+			[]string{"tenant", "kind"}, nil),
+		revocations: prometheus.NewDesc("scimbridge_mass_revocations",
+			"Did a write, or several, take roles from more people than the brake's share (V-33)? How many causes within its window; alert on any.",
+			[]string{"tenant"}, nil),
 	})
 }
 
 type backlogCollector struct {
-	ask              func() ([]Backlog, error)
-	accounts, oldest *prometheus.Desc
+	ask                                  func() ([]Backlog, error)
+	accounts, oldest, holds, revocations *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.accounts
 	ch <- c.oldest
+	ch <- c.holds
+	ch <- c.revocations
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -55,5 +65,8 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge("failed", b.Failed)
 		gauge("uncertain", b.Uncertain)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
+		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldDeletes), b.Tenant, "delete")
+		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldProtected), b.Tenant, "protected")
+		ch <- prometheus.MustNewConstMetric(c.revocations, prometheus.GaugeValue, float64(b.MassRevocations), b.Tenant)
 	}
 }

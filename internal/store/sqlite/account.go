@@ -12,7 +12,7 @@ var accounts = newTable("accounts", "id",
 	"present", "wisdom_id", "name", "created", "actual", "row_hash", "actual_look", "missing_look", "missing_since",
 	"owned", "created_by_bridge", "desired", "version", "delivered", "confirmed", "memory",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
-	"due", "taking", "pending", "attempts", "last_error", "failed", "drift")
+	"due", "taking", "pending", "attempts", "last_error", "failed", "drift", "admin")
 
 var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
@@ -27,7 +27,7 @@ func scanAccount(r *rows) *store.Account {
 		Uncertain: r.time(), CallOpen: r.bool(), CallLook: r.int64(), CallDeadline: r.time(),
 		LeaseHolder: r.text(), LeaseUntil: r.time(), LeaseFence: r.int64(),
 		Due: r.time(), Taking: r.bool(), Pending: r.time(), Attempts: r.int(), LastError: r.text(), Failed: r.int64(),
-		Drift: r.int(),
+		Drift: r.int(), Admin: r.bool(),
 	}
 }
 
@@ -44,7 +44,7 @@ func (t *tx) PutAccount(a *store.Account) error {
 		a.Present, a.WisdomID, a.Name, a.Created, a.Actual, a.RowHash, a.ActualLook, a.MissingLook, a.MissingSince,
 		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
 		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
-		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift}
+		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift, a.Admin}
 	var err error
 	if a.ID == 0 {
 		var id int64
@@ -139,6 +139,7 @@ const (
 	abandonedAccounts   = "workspace = ? AND (call_open = 1 OR lease_holder <> '') AND lease_holder <> ? ORDER BY id"
 	unconfirmedAccounts = "workspace = ? AND (confirmed < delivered OR uncertain <> 0) ORDER BY id"
 	accountsOf          = "tenant = ? AND user_id = ? AND user_id <> '' ORDER BY id"
+	adminAccounts       = "workspace = ? AND admin = 1 ORDER BY id"
 )
 
 func (t *tx) AbandonedAccounts(workspace, holder string) ([]*store.Account, error) {
@@ -151,6 +152,10 @@ func (t *tx) UnconfirmedAccounts(workspace string) ([]*store.Account, error) {
 
 func (t *tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+accountsOf, tenant, userID)
+}
+
+func (t *tx) AdminAccounts(workspace string) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+adminAccounts, workspace)
 }
 
 // allAccounts walks the accounts by their id; those of other workspaces are passed over.

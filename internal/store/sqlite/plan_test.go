@@ -146,6 +146,8 @@ func TestQueuesUseIndexes(t *testing.T) {
 		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
 		{"PendingAccounts", selectAccount + pendingAccounts, "SEARCH accounts USING INDEX accounts_pending (workspace=? AND pending>?)"},
 		{"FailedAccounts", selectAccount + failedAccounts, "SEARCH accounts USING INDEX accounts_failed (workspace=? AND rowid>?)"},
+		{"AdminAccounts", selectAccount + adminAccounts, "SEARCH accounts USING INDEX accounts_admin (workspace=?)"},
+		{"HoldsOfKind", selectHold + holdsOfKind, "SEARCH holds USING INDEX holds_of_kind (tenant=? AND kind=?)"},
 		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
 		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
 		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},
