@@ -120,6 +120,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return nil, nil, err
 	}
 	o := directoryOptions(t, b.store, log)
+	o.Retention = directory.Retention{Events: b.cfg.Retention.Events, Tombstones: b.cfg.Retention.Tombstones}
 	o.Workspace, o.WisdomAI = w.workspace(t), client
 	o.OnLook = func(l store.Look) {
 		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
@@ -128,6 +129,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		}
 	}
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
+	o.OnDrift = func(kind string) { m.Drift(t.Name, kind) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
 	dir, err := directory.New(ctx, o)
 	if err != nil {
@@ -182,6 +184,7 @@ func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directo
 		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
 		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
+		Drift:    directory.DriftOptions{Lost: t.Drift.Lost, Changed: t.Drift.Changed},
 		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
 	}
 }
@@ -310,7 +313,8 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -358,6 +362,12 @@ func (b *bridge) health(ctx context.Context) any {
 		}
 		if h.Failed > 0 {
 			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
+		}
+		if h.Drift.Lost > 0 {
+			problem("tenant %s: access of %d account(s) was taken away at WisdomAI and is not given again; `scimbridge drift` lists them", t.Name, h.Drift.Lost)
+		}
+		if h.Drift.Contested > 0 {
+			problem("tenant %s: what the bridge repairs of %d account(s) is undone again and again; `scimbridge drift` lists them", t.Name, h.Drift.Contested)
 		}
 		if h.Holds > 0 {
 			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)

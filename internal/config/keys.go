@@ -41,8 +41,8 @@ func keys() map[string]rule {
 		"reload": {def: "signal", later: true, words: []string{"signal", "watch"},
 			meaning: "When this file is read again: on SIGHUP, or also when it changes."},
 		"retention":            {meaning: "How long what has happened is kept."},
-		"retention.events":     {def: "400d", later: true, min: "1d", meaning: "Age at which events leave the log."},
-		"retention.tombstones": {def: "90d", later: true, min: "1d", meaning: "How long what a suspension or deletion took can be given back by `users restore`."},
+		"retention.events":     {def: "400d", min: "1d", meaning: "Age at which events leave the log."},
+		"retention.tombstones": {def: "90d", min: "1d", meaning: "How long what a suspension or deletion took can be given back by `users restore`."},
 		"log":                  {meaning: "What is written to stderr."},
 		"log.level":            {def: "info", words: []string{"debug", "info", "warn", "error"}, meaning: "The least that is written."},
 		"log.format":           {def: "text", words: []string{"text", "json"}, meaning: "One line of key=value, or one JSON object, an entry."},
@@ -154,8 +154,8 @@ func keys() map[string]rule {
 		t + "policy.user_groups":      {def: "[]", meaning: "Ids of WisdomAI user groups that new people are put into."},
 
 		t + "drift":         {meaning: "What is done about what somebody else changed."},
-		t + "drift.lost":    {def: "report", later: true, words: []string{"report", "repair"}, meaning: "Access that was taken away by hand is reported, or given again."},
-		t + "drift.changed": {def: "repair", later: true, words: []string{"repair", "report"}, meaning: "An attribute of ours that was changed by hand is set back, or reported."},
+		t + "drift.lost":    {def: "report", words: []string{"report", "repair"}, meaning: "Confirmed access that somebody took away at WisdomAI, a deleted person included, is reported and not given again until the next SCIM write about that person; or is given again."},
+		t + "drift.changed": {def: "repair", words: []string{"repair", "report"}, meaning: "An attribute of ours that somebody changed at WisdomAI is set back; or is reported and left until the next SCIM write about that person."},
 
 		t + "brake":             {meaning: "The allowance of irreversible deletes; beyond it they are suspensions and wait for a person."},
 		t + "brake.max_deletes": {def: "50", min: "0", meaning: "Deletes within the window, at most."},

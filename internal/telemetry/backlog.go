@@ -13,8 +13,12 @@ type Backlog struct {
 	Pending, Taking int
 	Failed          int           // refused for good
 	Uncertain       int           // a call was not answered (V-16)
+	Drift           Drift
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
 }
+
+// Drift counts accounts by what somebody else changed about them at WisdomAI (V-30).
+type Drift struct{ Lost, Extra, Changed, Contested int }
 
 // WatchBacklog asks backlog at each scrape; an error is shown to the scraper. It is
 // called once.
@@ -27,17 +31,21 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		oldest: prometheus.NewDesc("scimbridge_backlog_oldest_seconds",
 			"Since when does the oldest delivery wait? Alert when it exceeds what a leaver may keep access for.",
 			[]string{"tenant"}, nil),
+		drift: prometheus.NewDesc("scimbridge_drift_accounts",
+			"What did somebody else change at WisdomAI that is still so? Accounts by direction: lost, extra, changed; and contested, whose repair was undone three times in a day.",
+			[]string{"tenant", "direction"}, nil),
 	})
 }
 
 type backlogCollector struct {
-	ask              func() ([]Backlog, error)
-	accounts, oldest *prometheus.Desc
+	ask                     func() ([]Backlog, error)
+	accounts, oldest, drift *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.accounts
 	ch <- c.oldest
+	ch <- c.drift
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -47,13 +55,17 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for _, b := range tenants {
-		gauge := func(state string, n int) {
-			ch <- prometheus.MustNewConstMetric(c.accounts, prometheus.GaugeValue, float64(n), b.Tenant, state)
+		gauge := func(of *prometheus.Desc, label string, n int) {
+			ch <- prometheus.MustNewConstMetric(of, prometheus.GaugeValue, float64(n), b.Tenant, label)
 		}
-		gauge("pending", b.Pending)
-		gauge("taking", b.Taking)
-		gauge("failed", b.Failed)
-		gauge("uncertain", b.Uncertain)
+		gauge(c.accounts, "pending", b.Pending)
+		gauge(c.accounts, "taking", b.Taking)
+		gauge(c.accounts, "failed", b.Failed)
+		gauge(c.accounts, "uncertain", b.Uncertain)
+		gauge(c.drift, "lost", b.Drift.Lost)
+		gauge(c.drift, "extra", b.Drift.Extra)
+		gauge(c.drift, "changed", b.Drift.Changed)
+		gauge(c.drift, "contested", b.Drift.Contested)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
 	}
 }
