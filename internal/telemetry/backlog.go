@@ -11,8 +11,8 @@ type Backlog struct {
 	Tenant string
 	// Pending accounts have something to deliver; Taking of them access to take away.
 	Pending, Taking int
-	Failed          int           // refused for good
-	Uncertain       int           // a call was not answered (V-16)
+	Failed          int // refused for good
+	Uncertain       int // a call was not answered (V-16)
 	Drift           Drift
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
 }
