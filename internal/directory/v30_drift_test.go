@@ -52,7 +52,7 @@ func (w *world) looks() {
 	w.pass(time.Second)
 }
 
-// events are the kinds of the events about an address since the last call, without those of deliveries and writes.
+// driftEvents are the kinds of the events about an address that say what somebody else changed.
 func (w *world) driftEvents(email string) []string {
 	w.t.Helper()
 	var kinds []string
@@ -119,6 +119,9 @@ func TestV30AccessThatSomebodyTookAwayIsNotGivenAgain(t *testing.T) {
 				want := "[lost]"
 				if what == "the person" {
 					want = "[deleted]"
+				}
+				if u := w.mustUser(w.account("ann@example.com").UserID); !strings.Contains(u.Delivery.Detail, "until the next write about this person") {
+					w.t.Errorf("delivery says %+v", u.Delivery)
 				}
 				if got := fmt.Sprint(w.driftEvents("ann@example.com")); got != want {
 					w.t.Errorf("events %s, want %s", got, want)

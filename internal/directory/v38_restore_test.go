@@ -228,6 +228,7 @@ func TestV38PrivilegedRolesComeBackOnlyIfTheMappingGivesThem(t *testing.T) {
 	} {
 		t.Run(name+", given by hand", func(t *testing.T) {
 			inWorld(t, func(w *world) {
+				w.otherAdmins()
 				ann, _ := confirmedWith(w)
 				w.byHand("ann@example.com", "+ADMIN", "+CREATOR")
 				w.looks()
@@ -351,4 +352,10 @@ func privilegedGroup(w *world) {
 		w.t.Fatal(faults)
 	}
 	w.o.Rules = compiled
+}
+
+// otherAdmins puts administrators at WisdomAI, so that nobody else is the last (V-34).
+func (w *world) otherAdmins() {
+	w.invite("admin1@example.com", "ADMIN")
+	w.invite("admin2@example.com", "ADMIN")
 }
