@@ -244,6 +244,7 @@ func TestV38PrivilegedRolesComeBackOnlyIfTheMappingGivesThem(t *testing.T) {
 		})
 		t.Run(name+", given by a group", func(t *testing.T) {
 			inWorld(t, func(w *world) {
+				w.otherAdmins()
 				ann := w.create(person("ann@example.com"))
 				w.group("Admins", ann.ID)
 				w.pass(20 * time.Minute)
@@ -261,6 +262,7 @@ func TestV38PrivilegedRolesComeBackOnlyIfTheMappingGivesThem(t *testing.T) {
 		})
 		t.Run(name+", given by a group that is gone", func(t *testing.T) {
 			inWorld(t, func(w *world) {
+				w.otherAdmins()
 				ann := w.create(person("ann@example.com"))
 				g := w.group("Admins", ann.ID)
 				w.pass(20 * time.Minute)
