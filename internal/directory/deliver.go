@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -131,7 +132,7 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		a.LastError = a.desired.Problem
 		return st, outcome{state: delivered}, nil
 	case stepWait:
-		a.Due = now.Add(parkedFor)
+		a.Due = now.Add(cmp.Or(st.within, parkedFor))
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
 	}

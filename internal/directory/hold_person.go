@@ -137,7 +137,7 @@ func (d *Directory) Release(ctx context.Context, by Caller, addresses ...string)
 		now := tx.Now()
 		h.Released, h.WisdomID = now, cmp.Or(h.WisdomID, a.WisdomID)
 		a.memory.Held = &heldDelete{Reason: h.Reason, WisdomID: h.WisdomID, Released: now}
-		a.memory.LookAfter = now
+		a.memory.LookAfter = now.Add(time.Microsecond) // the resolution of times: one begun at this moment may have been before
 		a.due(now)
 		a.Attempts, a.Taking = 0, true
 		d.event(tx, by, "hold.released", a.UserID, a.Email, map[string]any{"kind": h.Kind, "reason": h.Reason, "wisdom_id": h.WisdomID})

@@ -16,7 +16,8 @@ type step struct {
 	attributes map[string]string // create, attributes: the whole set to send
 	// lookAfter is for stepWait: a look that began at or after it is needed.
 	lookAfter time.Time
-	reason    string // why it waits
+	reason    string        // why it waits
+	within    time.Duration // look or not, it is planned again by then; 0: parkedFor
 	// hold says that an irreversible delete was turned into a suspension, and why (V-08, V-33).
 	hold string
 }

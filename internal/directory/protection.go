@@ -152,6 +152,10 @@ func (d *Directory) empties(a *account) bool {
 	return len(roles) == 0
 }
 
+// listingSoon is how long the taking of ADMIN waits for a listing before it is asked whether they fail:
+// longer than most listings take, shorter than anybody watches a leaver.
+const listingSoon = 15 * time.Second
+
 // allowed is the next step for an account: what is planned, as far as holds and V-34 allow it.
 func (d *Directory) allowed(tx store.Tx, a *account, s sight) (step, error) {
 	if err := d.reviewDelete(tx, a); err != nil {
@@ -195,7 +199,7 @@ func (d *Directory) spare(tx store.Tx, a *account, s sight, st step) (step, erro
 	}
 	// While listings fail the last one has to do: a leaver does not wait for them (V-19).
 	if wait, needed := d.o.needLook(a, s, d.o.Delivery.MaxBasisAge, "who else is an ADMIN"); needed && d.looker.failing() == nil {
-		wait.taking = true
+		wait.taking, wait.within = true, listingSoon
 		return wait, nil
 	}
 	return st, nil
