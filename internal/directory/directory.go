@@ -21,7 +21,10 @@ type Directory struct {
 
 	looker *looker
 	queue  *queue
+	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
+
+	breadth breadth
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
@@ -36,6 +39,8 @@ type Directory struct {
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
 	d.queue = newQueue(d.o.Delivery.Concurrency)
+	d.guard = d.o.Guard
+	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
 	d.looker = newLooker(&d.o, d.look, d.looked)
 	d.creating.users = map[string]*creating{}
 	err := d.store.Update(ctx, func(tx store.Tx) error {
@@ -75,11 +80,13 @@ func (d *Directory) Run(ctx context.Context) error {
 		return err
 	}
 	var wg sync.WaitGroup
-	for range d.o.Delivery.Concurrency {
-		wg.Go(func() { d.work(ctx) })
+	for i := range d.o.Delivery.Concurrency {
+		wg.Go(func() { d.work(ctx, i == 0 && d.o.Delivery.Concurrency > 1) })
 	}
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.watch(ctx) })
+	wg.Go(func() { d.prune(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()
@@ -89,7 +96,7 @@ func (d *Directory) Run(ctx context.Context) error {
 // takeUp makes uncertain what an earlier process left in the middle of a call (V-16)
 // and due what it left pending.
 func (d *Directory) takeUp(ctx context.Context) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
+	err := d.store.Update(ctx, func(tx store.Tx) error {
 		rows, err := tx.AbandonedAccounts(d.o.Workspace, d.holder)
 		if err != nil {
 			return err
@@ -101,12 +108,9 @@ func (d *Directory) takeUp(ctx context.Context) error {
 				return err
 			}
 			if a.CallOpen {
-				number, err := tx.LookNumber(a.Workspace)
-				if err != nil {
+				if err := d.takeFrom(tx, a, now); err != nil {
 					return err
 				}
-				a.abandoned(number, now)
-				d.event(tx, Caller{}, "delivery.abandoned", a.UserID, a.Email, map[string]any{"call_deadline": a.CallDeadline})
 			}
 			a.LeaseHolder, a.LeaseUntil = "", now
 			a.LeaseFence++
@@ -116,33 +120,20 @@ func (d *Directory) takeUp(ctx context.Context) error {
 				return err
 			}
 		}
-		return d.rouse(tx)
+		return nil
 	})
+	for _, taking := range []bool{true, false} {
+		if err == nil {
+			err = d.rouse(ctx, taking)
+		}
+	}
+	return err
 }
 
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
-func (d *Directory) rouse(tx store.Tx) error {
-	const longestBackoff = time.Hour
-	now := tx.Now()
-	due, err := tx.DueAccounts(d.o.Workspace, now.Add(longestBackoff), 1<<30)
-	if err != nil {
-		return err
-	}
-	for _, e := range due {
-		if !e.Due.After(now) {
-			continue
-		}
-		row, err := tx.Account(e.ID)
-		if err != nil {
-			return err
-		}
-		row.Due, row.Attempts = now, 0
-		if err := tx.PutAccount(row); err != nil {
-			return err
-		}
-	}
-	return nil
+func (d *Directory) rouse(ctx context.Context, taking bool) error {
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, taking) })
 }
 
 // abandoned ends a call whose process died: nobody knows which step it was, so
@@ -152,6 +143,7 @@ func (a *account) abandoned(look int64, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

@@ -12,6 +12,10 @@ import (
 // target; whether this process can record writes is readiness, and another matter.
 type Health struct {
 	Workspace string `json:"workspace"`
+	// Mode is enforce or observe.
+	Mode string `json:"mode"`
+	// Paused is that somebody stopped all deliveries, takings too; zero: nobody did.
+	Paused Pause `json:"paused,omitzero"`
 	// Reachable is false while the last listing failed.
 	Reachable bool `json:"reachable"`
 	// Problem is why, in WisdomAI's or the transport's words.
@@ -23,14 +27,22 @@ type Health struct {
 	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"` // wait for a person
+	Holds       int       `json:"holds"`     // wait for a person
+	Protected   int       `json:"protected"` // of Holds: what V-34 does not let happen
+	// MassRevocations are what the brake's window reported (V-33).
+	MassRevocations []MassRevocation `json:"mass_revocations,omitempty"`
+	// Drift counts the accounts that somebody else changed (V-30).
+	Drift DriftCounts `json:"drift"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
 
 // Health reads it from the store and the looker, without asking WisdomAI.
 func (d *Directory) Health(ctx context.Context) (Health, error) {
-	h := Health{Workspace: d.o.Workspace, Reachable: true}
+	h := Health{Workspace: d.o.Workspace, Mode: "enforce", Reachable: true}
+	if d.o.Observe {
+		h.Mode = "observe"
+	}
 	if err := d.looker.failing(); err != nil {
 		h.Reachable, h.Problem = false, err.Error()
 	}
@@ -47,8 +59,24 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 			return err
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
+		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
+			return err
+		}
+		if h.Drift, err = d.driftCounts(tx); err != nil {
+			return err
+		}
 		holds, err := tx.Holds(d.o.Tenant)
-		h.Holds = len(holds)
+		if err != nil {
+			return err
+		}
+		h.Holds, h.Protected = len(holds), 0
+		for _, held := range holds {
+			if held.Kind == holdProtected {
+				h.Protected++
+			}
+		}
+		w, _, err := d.brakeWindow(tx, tx.Now())
+		h.MassRevocations = w.Reported
 		return err
 	})
 	return h, err

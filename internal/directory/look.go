@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -133,11 +134,6 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 		if err := tx.DropStaged(d.o.Workspace, look.Number); err != nil {
 			return err
 		}
-		if err == nil && recovered {
-			if err := d.rouse(tx); err != nil {
-				return err
-			}
-		}
 		return tx.PutLook(look)
 	})
 	if werr != nil {
@@ -147,7 +143,7 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 		d.o.OnLook(*look)
 	}
 	if err == nil && recovered {
-		d.wakeScheduler()
+		d.back(ctx)
 	}
 }
 
@@ -255,6 +251,14 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	}
 	for _, f := range d.o.observe(a, look, row) {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
+		if kind, ok := strings.CutPrefix(f.kind, "drift."); ok && d.o.OnDrift != nil {
+			d.o.OnDrift(kind)
+		}
+	}
+	if wasPresent && !a.Present {
+		if err := d.settleDelete(tx, a); err != nil {
+			return err
+		}
 	}
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() && a.Delivered == a.Version {
@@ -263,7 +267,7 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
 		a.CreatedByBridge = false
 		a.Version, a.Delivered, a.Confirmed = 0, 0, 0
-		if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+		if err := d.withdrawHolds(tx, a); err != nil {
 			return err
 		}
 	}
@@ -297,7 +301,7 @@ func (d *Directory) replan(tx store.Tx, a *account) error {
 		return err
 	}
 	st := d.o.plan(a, s)
-	if st.kind == stepNone || (a.Failed == a.Version && !st.taking) {
+	if st.kind == stepNone || (a.refusedForGood() && !st.taking) {
 		return nil
 	}
 	if a.Due.IsZero() {

@@ -15,9 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
-	CreateUsers(ctx context.Context, in wisdom.NewUsers) error
-	SetUserAttributes(ctx context.Context, userID string, attributes []wisdom.KeyValue) error
-	DeleteUsers(ctx context.Context, ids []string) error
+	// Mutate sends mutations as one request and returns an error for each, nil for OK.
+	Mutate(ctx context.Context, mutations []wisdom.Mutation) []error
 }
 
 // Options configures a Directory. Tenant, Workspace, Store, WisdomAI and Rules are
@@ -27,14 +26,21 @@ type Options struct {
 	Workspace string // key of the workspace: host of the endpoint + "/" + workspace id
 	Store     store.Store
 	WisdomAI  WisdomAI
+	Guard     Guard // nil: one of Delivery.Rate
 	Rules     *mapping.Rules
+	// Observe records and answers everything, makes looks, and delivers nothing.
+	Observe bool
 
-	Policy   Policy
-	Groups   GroupOptions
-	Users    UserOptions
-	Listing  Listing
-	Delivery DeliveryOptions
-	Brake    *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	Policy    Policy
+	Groups    GroupOptions
+	Users     UserOptions
+	Listing   Listing
+	Delivery  DeliveryOptions
+	Brake     *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	Drift     DriftOptions
+	Retention Retention
+	// Protected are addresses, as shown or as at WisdomAI, of people who are never suspended or deleted (V-34).
+	Protected []string
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.
@@ -46,6 +52,9 @@ type Options struct {
 	OnDelivery func(op string, err error)
 	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
 	OnPrivilegedGrant func(role string)
+	// OnDrift is told of everything that somebody else changed, by the kind of its event: "lost",
+	// "deleted", "extra", "changed", "contested" (V-30).
+	OnDrift func(kind string)
 }
 
 // Policy is what happens to access at each turn of a working life. The words are
@@ -90,7 +99,10 @@ type DeliveryOptions struct {
 	RequestBudget time.Duration // how long a request waits for its delivery; 0: 5 s
 	Deadline      time.Duration // of a call; 0: 30 s
 	MaxBasisAge   time.Duration // how old a look may be to overwrite by; 0: 60 s
-	Concurrency   int           // calls at once; 0: 4
+	Concurrency   int           // requests at once, of which one is kept for takings; 0: 4
+	Batch         int           // mutations of one request; 1: no two people share one; 0: 50
+	Share         int           // people of one request, where one createUsers may be for many; 0: 200
+	Rate          int           // requests a second; 0: 50
 }
 
 // Brake is the allowance of irreversible deletes (V-33): within Window the smaller of
@@ -114,6 +126,11 @@ func (o Options) withDefaults() Options {
 			*s = v
 		}
 	}
+	number := func(n *int, v int) {
+		if *n == 0 {
+			*n = v
+		}
+	}
 	word(&o.Policy.OnDeactivate, "suspend")
 	word(&o.Policy.OnDelete, "delete")
 	word(&o.Policy.OnDeleteAdopted, "suspend")
@@ -121,6 +138,10 @@ func (o Options) withDefaults() Options {
 	word(&o.Policy.OnRenameConflict, "refuse")
 	word(&o.Policy.ManualRoles, "keep")
 	word(&o.Policy.UnownedAttributes, "keep")
+	word(&o.Drift.Lost, "report")
+	word(&o.Drift.Changed, "repair")
+	def(&o.Retention.Events, 400*24*time.Hour)
+	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)
@@ -132,8 +153,14 @@ func (o Options) withDefaults() Options {
 	def(&o.Delivery.RequestBudget, 5*time.Second)
 	def(&o.Delivery.Deadline, 30*time.Second)
 	def(&o.Delivery.MaxBasisAge, time.Minute)
-	if o.Delivery.Concurrency == 0 {
-		o.Delivery.Concurrency = 4
+	number(&o.Delivery.Concurrency, 4)
+	number(&o.Delivery.Batch, 50)
+	number(&o.Delivery.Share, 200)
+	if o.Delivery.Batch == 1 {
+		o.Delivery.Share = 1
+	}
+	if o.Guard == nil {
+		o.Guard = wisdom.NewGuard(wisdom.GuardOptions{Rate: o.Delivery.Rate, Now: o.Now})
 	}
 	if o.Brake == nil {
 		o.Brake = &Brake{MaxDeletes: 50, MaxPercent: 5, Floor: 10, Window: time.Hour}

@@ -71,7 +71,7 @@ var accounts = []test{
 		full.ID, full.EmailKey = want.ID, want.EmailKey
 		full.Uncertain, full.CallOpen = at(3), true
 		full.LeaseHolder, full.LeaseUntil, full.LeaseFence = "me", at(4), 5
-		full.Due, full.Taking, full.Pending, full.Failed = at(6), true, at(7), 8
+		full.Due, full.Taking, full.Pending, full.Failed, full.Admin = at(6), true, at(7), 8, true
 		bare := &store.Account{ID: want.ID, Workspace: "w", EmailKey: want.EmailKey}
 		for _, a := range []*store.Account{want, full, bare, full} {
 			t.update(func(tx store.Tx) error { return tx.PutAccount(a) })
@@ -174,6 +174,30 @@ var accounts = []test{
 		t.equal("after the last", next("w", at(30)), time.Time{})
 		t.equal("elsewhere", next("x", at(0)), time.Time{})
 	}},
+	{"RouseAccounts: those of a kind that rest are due now", func(t *T) {
+		var now time.Time
+		ids := t.put(5, func(n int, a *store.Account) {
+			switch n {
+			case 1, 2:
+				a.Due, a.Taking = at(1<<30), n == 2
+			case 3:
+				a.Due = at(1)
+			case 4:
+				a.Due, a.Workspace = at(1<<30), "x"
+			}
+		})
+		t.update(func(tx store.Tx) error { now = tx.Now(); return tx.RouseAccounts("w", false) })
+		row := func(n int) *store.Account {
+			return reads(t, func(tx store.Tx) (*store.Account, error) { return tx.Account(ids[n]) })
+		}
+		t.equal("one without a due time", row(0).Due, time.Time{})
+		t.equal("one that rests", row(1).Due, now)
+		t.equal("its attempts", row(1).Attempts, 0)
+		t.equal("of the other kind", row(2).Due, at(1<<30))
+		t.equal("due already", row(3).Due, at(1))
+		t.equal("its attempts stay", row(3).Attempts, 4)
+		t.equal("elsewhere", row(4).Due, at(1<<30))
+	}},
 	{"Accounts: all of a workspace by id, a page at a time", func(t *T) {
 		ids := t.put(5, func(n int, a *store.Account) {
 			if n == 2 {
@@ -212,6 +236,25 @@ var accounts = []test{
 		})
 		t.equal("after a look", t.accountIDs(unconfirmed), pick(ids, 1, 3))
 	}},
+	{"V-34 AdminAccounts of a workspace", func(t *T) {
+		ids := t.put(4, func(n int, a *store.Account) {
+			a.Admin = n != 1
+			if n == 3 {
+				a.Workspace = "x"
+			}
+		})
+		admins := func(tx store.Tx) ([]*store.Account, error) { return tx.AdminAccounts("w") }
+		t.equal("administrators", t.accountIDs(admins), pick(ids, 0, 2))
+		t.update(func(tx store.Tx) error {
+			a, err := tx.Account(ids[0])
+			if err != nil {
+				return err
+			}
+			a.Admin = false
+			return tx.PutAccount(a)
+		})
+		t.equal("one less", t.accountIDs(admins), pick(ids, 2))
+	}},
 	{"AccountsOf a user, former ones too", func(t *T) {
 		ids := t.put(5, func(n int, a *store.Account) {
 			a.UserID, a.Former = user(1).ID, n > 0
@@ -240,6 +283,34 @@ var accounts = []test{
 			ids[0]: {ID: ids[0], EmailKey: account(0).EmailKey, RowHash: account(0).RowHash},
 			ids[1]: {ID: ids[1], EmailKey: account(1).EmailKey, RowHash: account(1).RowHash, Present: true},
 		})
+	}},
+	{"PendingAccounts: the longest waiting first, a page at a time; FailedAccounts: by id", func(t *T) {
+		ids := t.put(8, func(n int, a *store.Account) {
+			a.Pending, a.Taking = at(-n), n%2 == 0
+			switch n {
+			case 3, 6:
+				a.Failed = 7
+			case 4:
+				a.Pending = at(-2) // as long as another
+			case 5:
+				a.Workspace, a.Failed = "x", 7
+			case 7:
+				a.Pending, a.Failed = time.Time{}, 1
+			}
+		})
+		page := func(taking bool, since time.Time, id int64, limit int) []int64 {
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.PendingAccounts("w", taking, since, id, limit) })
+		}
+		t.equal("takings", page(true, time.Time{}, 0, 10), pick(ids, 6, 2, 4, 0))
+		t.equal("two of them", page(true, time.Time{}, 0, 2), pick(ids, 6, 2))
+		t.equal("the others of them", page(true, at(-2), ids[2], 10), pick(ids, 4, 0))
+		t.equal("givings", page(false, time.Time{}, 0, 10), pick(ids, 3, 1))
+		failed := func(after int64, limit int) []int64 {
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.FailedAccounts("w", after, limit) })
+		}
+		t.equal("failed", failed(0, 10), pick(ids, 3, 6, 7))
+		t.equal("the first", failed(0, 1), pick(ids, 3))
+		t.equal("the others", failed(ids[3], 10), pick(ids, 6, 7))
 	}},
 	{"Backlog counts what is not delivered", func(t *T) {
 		backlog := func() store.Backlog {
