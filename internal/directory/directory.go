@@ -23,6 +23,8 @@ type Directory struct {
 	queue  *queue
 	wake   chan struct{} // has an element when accounts may have become due
 
+	ownerAsked time.Time // when whose key it is was last answered; the looks' alone
+
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
 		sync.Mutex

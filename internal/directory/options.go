@@ -15,6 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
+	// CurrentUser is the owner of the key.
+	CurrentUser(ctx context.Context) (wisdom.User, error)
 	CreateUsers(ctx context.Context, in wisdom.NewUsers) error
 	SetUserAttributes(ctx context.Context, userID string, attributes []wisdom.KeyValue) error
 	DeleteUsers(ctx context.Context, ids []string) error
