@@ -127,7 +127,7 @@ func (d *Directory) takeUp(ctx context.Context) error {
 func (d *Directory) rouse(tx store.Tx) error {
 	const longestBackoff = time.Hour
 	now := tx.Now()
-	due, err := tx.DueAccounts(d.o.Workspace, now.Add(longestBackoff), 1<<30)
+	due, err := tx.DueAccounts(d.o.Workspace, d.o.Tenant, now.Add(longestBackoff), 1<<30)
 	if err != nil {
 		return err
 	}

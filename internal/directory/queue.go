@@ -275,7 +275,7 @@ func (d *Directory) schedule(ctx context.Context) {
 		var due []store.Due
 		err := d.store.View(ctx, func(tx store.Tx) error {
 			var err error
-			due, err = tx.DueAccounts(d.o.Workspace, tx.Now(), batch)
+			due, err = tx.DueAccounts(d.o.Workspace, d.o.Tenant, tx.Now(), batch)
 			return err
 		})
 		if err != nil {

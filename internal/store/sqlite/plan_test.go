@@ -138,15 +138,16 @@ func TestConditionsUseIndexes(t *testing.T) {
 func TestQueuesUseIndexes(t *testing.T) {
 	c := openForPlans(t)
 	for _, test := range []struct{ name, query, want string }{
-		{"DueAccounts", dueAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND taking=? AND due<?)"},
-		{"NextDue", nextDue, "SEARCH accounts USING COVERING INDEX accounts_due (workspace=? AND taking=? AND due>?)"},
+		{"DueAccounts", dueAccounts, "SEARCH accounts USING INDEX accounts_due (workspace=? AND tenant=? AND taking=? AND due<?)"},
+		{"NextDue", nextDue, "SEARCH accounts USING COVERING INDEX accounts_due (workspace=? AND tenant=? AND taking=? AND due>?)"},
 		{"AbandonedAccounts", selectAccount + abandonedAccounts, "SEARCH accounts USING INDEX accounts_open (workspace=?)"},
 		{"UnconfirmedAccounts", selectAccount + unconfirmedAccounts, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
 		{"AccountsOf", selectAccount + accountsOf, "SEARCH accounts USING INDEX accounts_user (tenant=? AND user_id=?)"},
 		{"KnownAccounts", knownAccounts, "SEARCH accounts USING COVERING INDEX accounts_known (workspace=?)"},
-		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=?)"},
-		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=?)"},
-		{"Backlog uncertain", backlogUncertain, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=?)"},
+		{"Backlog pending", backlogPending, "SEARCH accounts USING COVERING INDEX accounts_pending (workspace=? AND tenant=?)"},
+		{"Backlog failed", backlogFailed, "SEARCH accounts USING INDEX accounts_failed (workspace=? AND tenant=?)"},
+		{"Backlog uncertain", backlogUncertain, "SEARCH accounts USING INDEX accounts_unconfirmed (workspace=? AND tenant=?)"},
+		{"Looks", selectLook + newestLooks, "SEARCH looks USING PRIMARY KEY (workspace=?)"},
 		{"Members", selectMembers, "SEARCH m USING INDEX memberships_list (group_seq=?)"},
 		{"GroupsOf", selectGroupsOf, "SEARCH memberships USING COVERING INDEX memberships_of_member (tenant=? AND member_id=?)"},
 	} {
