@@ -23,7 +23,9 @@ type Directory struct {
 	queue  *queue
 	wake   chan struct{} // has an element when accounts may have become due
 
-	ownerAsked time.Time // when whose key it is was last answered; the looks' alone
+	// The two are the looks' alone, of which there is one at a time.
+	ownerAsked time.Time // when whose key it is was last answered
+	pruned     time.Time // when old looks were last forgotten
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
@@ -38,7 +40,7 @@ type Directory struct {
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
 	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.looker = newLooker(&d.o, d.look, d.looked)
+	d.looker = newLooker(d)
 	d.creating.users = map[string]*creating{}
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		t, err := tx.Tenant(o.Tenant)
@@ -51,18 +53,16 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 			return fmt.Errorf("tenant %q of this store belongs to WisdomAI workspace %s, the configuration says %s: "+
 				"use another store file, or put the old workspace back", o.Tenant, t.Workspace, o.Workspace)
 		}
-		look, err := tx.LastLook(o.Workspace, store.LookApplied)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			d.looker.begun = look.Begun
+		s, err := d.standing(tx)
+		if d.looker.standing = s; s.applied != nil {
+			d.looker.begun = s.applied.Begun
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	d.o.Shared.join(d)
 	return d, nil
 }
 
@@ -98,6 +98,9 @@ func (d *Directory) takeUp(ctx context.Context) error {
 		}
 		now := tx.Now()
 		for _, row := range rows {
+			if row.Tenant != d.o.Tenant {
+				continue // delivered by another, which takes it up itself (V-36)
+			}
 			a, err := decodeAccount(row)
 			if err != nil {
 				return err

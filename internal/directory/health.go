@@ -19,11 +19,13 @@ type Health struct {
 	// LastListing is when the last believed listing began; zero: never.
 	LastListing time.Time `json:"last_listing,omitzero"`
 	Users       int       `json:"users"` // in it
-	Pending     int       `json:"pending"`
-	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
-	Failed      int       `json:"failed"`
-	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"` // wait for a person
+	// Disbelieved is the newest listing while it is not believed (V-28).
+	Disbelieved *Disbelief `json:"disbelieved,omitempty"`
+	Pending     int        `json:"pending"`
+	Taking      int        `json:"pending_removals"` // of Pending: access that should be gone
+	Failed      int        `json:"failed"`
+	Uncertain   int        `json:"uncertain"`
+	Holds       int        `json:"holds"` // wait for a person
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -31,7 +33,8 @@ type Health struct {
 // Health reads it from the store and the looker, without asking WisdomAI.
 func (d *Directory) Health(ctx context.Context) (Health, error) {
 	h := Health{Workspace: d.o.Workspace, Reachable: true}
-	if err := d.looker.failing(); err != nil {
+	var disbelieved *disbelievedError
+	if err := d.looker.failing(); err != nil && !errors.As(err, &disbelieved) {
 		h.Reachable, h.Problem = false, err.Error()
 	}
 	err := d.store.View(ctx, func(tx store.Tx) error {
@@ -40,6 +43,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		case err == nil:
 			h.LastListing, h.Users = look.Begun, look.Users
 		case !errors.Is(err, store.ErrNotFound):
+			return err
+		}
+		if h.Disbelieved, _, err = d.disbelieved(tx); err != nil {
 			return err
 		}
 		b, err := tx.Backlog(d.o.Workspace, d.o.Tenant)
