@@ -42,7 +42,7 @@ func TestV34WhoseKeyItIs(t *testing.T) {
 				id = u.ID
 			}
 		}
-		want := []keyOwner{{ID: id, Email: "owner@wisdom.invalid"}}
+		want := []keyOwner{{ID: id, Email: "owner@wisdom.invalid", Listed: true}}
 		if diff := cmp.Diff(want, w.owners()); diff != "" {
 			w.t.Errorf("owners (-want +got):\n%s", diff)
 		}

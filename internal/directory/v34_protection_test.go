@@ -638,7 +638,7 @@ func TestV34TheGateIsTheLastLine(t *testing.T) {
 		w.keyOf(owner)
 		w.invite("ann@example.com", "ADMIN", "EXPLORER")
 		w.invite("boss@example.com", "CREATOR")
-		w.pass(time.Minute)
+		w.pass(20 * time.Minute)
 		for _, c := range []struct {
 			email string
 			state presence
