@@ -26,6 +26,10 @@ type Directory struct {
 
 	breadth breadth
 
+	// The two are the looks' alone, of which there is one at a time.
+	ownerAsked time.Time // when whose key it is was last answered
+	pruned     time.Time // when old looks were last forgotten
+
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
 		sync.Mutex
@@ -41,7 +45,7 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 	d.queue = newQueue(d.o.Delivery.Concurrency)
 	d.guard = d.o.Guard
 	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
-	d.looker = newLooker(&d.o, d.look, d.looked)
+	d.looker = newLooker(d)
 	d.creating.users = map[string]*creating{}
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		t, err := tx.Tenant(o.Tenant)
@@ -54,18 +58,16 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 			return fmt.Errorf("tenant %q of this store belongs to WisdomAI workspace %s, the configuration says %s: "+
 				"use another store file, or put the old workspace back", o.Tenant, t.Workspace, o.Workspace)
 		}
-		look, err := tx.LastLook(o.Workspace, store.LookApplied)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			d.looker.begun = look.Begun
+		s, err := d.standing(tx)
+		if d.looker.standing = s; s.applied != nil {
+			d.looker.begun = s.applied.Begun
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	d.o.Shared.join(d)
 	return d, nil
 }
 
@@ -103,6 +105,9 @@ func (d *Directory) takeUp(ctx context.Context) error {
 		}
 		now := tx.Now()
 		for _, row := range rows {
+			if row.Tenant != d.o.Tenant {
+				continue // delivered by another, which takes it up itself (V-36)
+			}
 			a, err := decodeAccount(row)
 			if err != nil {
 				return err
@@ -133,7 +138,7 @@ func (d *Directory) takeUp(ctx context.Context) error {
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
 func (d *Directory) rouse(ctx context.Context, taking bool) error {
-	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, taking) })
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, d.o.Tenant, taking) })
 }
 
 // abandoned ends a call whose process died: nobody knows which step it was, so

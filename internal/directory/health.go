@@ -23,12 +23,14 @@ type Health struct {
 	// LastListing is when the last believed listing began; zero: never.
 	LastListing time.Time `json:"last_listing,omitzero"`
 	Users       int       `json:"users"` // in it
-	Pending     int       `json:"pending"`
-	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
-	Failed      int       `json:"failed"`
-	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"`     // wait for a person
-	Protected   int       `json:"protected"` // of Holds: what V-34 does not let happen
+	// Disbelieved is the newest listing while it is not believed (V-28).
+	Disbelieved *Disbelief `json:"disbelieved,omitempty"`
+	Pending     int        `json:"pending"`
+	Taking      int        `json:"pending_removals"` // of Pending: access that should be gone
+	Failed      int        `json:"failed"`
+	Uncertain   int        `json:"uncertain"`
+	Holds       int        `json:"holds"`     // wait for a person
+	Protected   int        `json:"protected"` // of Holds: what V-34 does not let happen
 	// MassRevocations are what the brake's window reported (V-33).
 	MassRevocations []MassRevocation `json:"mass_revocations,omitempty"`
 	// Drift counts the accounts that somebody else changed (V-30).
@@ -43,7 +45,8 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 	if d.o.Observe {
 		h.Mode = "observe"
 	}
-	if err := d.looker.failing(); err != nil {
+	var disbelieved *disbelievedError
+	if err := d.looker.failing(); err != nil && !errors.As(err, &disbelieved) {
 		h.Reachable, h.Problem = false, err.Error()
 	}
 	err := d.store.View(ctx, func(tx store.Tx) error {
@@ -54,7 +57,10 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		b, err := tx.Backlog(d.o.Workspace)
+		if h.Disbelieved, _, err = d.disbelieved(tx); err != nil {
+			return err
+		}
+		b, err := tx.Backlog(d.o.Workspace, d.o.Tenant)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
+	// CurrentUser is the owner of the key.
+	CurrentUser(ctx context.Context) (wisdom.User, error)
 	// Mutate sends mutations as one request and returns an error for each, nil for OK.
 	Mutate(ctx context.Context, mutations []wisdom.Mutation) []error
 }
@@ -30,6 +32,9 @@ type Options struct {
 	Rules     *mapping.Rules
 	// Observe records and answers everything, makes looks, and delivers nothing.
 	Observe bool
+	// Shared is what the tenants on the workspace have in common in this process; nil: this
+	// one is alone there (V-36).
+	Shared *Workspace
 
 	Policy    Policy
 	Groups    GroupOptions
@@ -92,6 +97,14 @@ type Listing struct {
 	MissMaxAge time.Duration // for lookups that find nothing and for creates; 0: 5 s
 	MaxDuty    float64       // share of the time that looks may take; 0: 0.1
 	Settle     time.Duration // how long after a call's deadline a look settles it; 0: 2 min
+	Lost       *Lost         // nil: 10 percent, never fewer than 10
+}
+
+// Lost is how many of the people seen a look may lack and still be believed (V-28): more than
+// both are too many. It is taken as it stands.
+type Lost struct {
+	Percent float64
+	Floor   int
 }
 
 // DeliveryOptions bound delivery.
@@ -149,6 +162,12 @@ func (o Options) withDefaults() Options {
 	def(&o.Listing.Settle, 2*time.Minute)
 	if o.Listing.MaxDuty == 0 {
 		o.Listing.MaxDuty = 0.1
+	}
+	if o.Listing.Lost == nil {
+		o.Listing.Lost = &Lost{Percent: 10, Floor: 10}
+	}
+	if o.Shared == nil {
+		o.Shared = &Workspace{}
 	}
 	def(&o.Delivery.RequestBudget, 5*time.Second)
 	def(&o.Delivery.Deadline, 30*time.Second)

@@ -414,8 +414,8 @@ func TestV33TheGateIsTheLastLine(t *testing.T) {
 		a := w.account("user0@example.com")
 		err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
 			reason, err := w.dir.gate(tx, a, step{kind: stepDelete, taking: true})
-			if reason != heldByBrake {
-				w.t.Errorf("brake: %q", reason)
+			if reason != heldByBrake || err != nil {
+				w.t.Errorf("brake: %q, %v", reason, err)
 			}
 			a.CreatedByBridge = false
 			if reason, err = w.dir.gate(tx, a, step{kind: stepDelete, taking: true}); reason != heldAdopted {

@@ -40,8 +40,9 @@ type world struct {
 	dir   *Directory
 	stop  func()
 
-	down atomicBool // nothing reaches WisdomAI
-	log  *bytes.Buffer
+	down    atomicBool // nothing reaches WisdomAI
+	without string     // an address that no listing shows
+	log     *bytes.Buffer
 	// after is called after every effect at WisdomAI.
 	after func(simulator.Effect)
 }
@@ -136,6 +137,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.o.Store, w.o.WisdomAI = w.store, client
+	if w.without != "" {
+		w.o.WisdomAI = lacking{client, w.without}
+	}
 	if w.dir, err = New(ctx, w.o); err != nil {
 		w.t.Fatal(err)
 	}
@@ -150,6 +154,21 @@ func (w *world) start() {
 			w.t.Error(err)
 		}
 	}
+}
+
+// lacking leaves an address out of every listing.
+type lacking struct {
+	WisdomAI
+	email string
+}
+
+func (l lacking) ListUsers(ctx context.Context, yield func(wisdom.User) error) error {
+	return l.WisdomAI.ListUsers(ctx, func(u wisdom.User) error {
+		if u.Email == l.email {
+			return nil
+		}
+		return yield(u)
+	})
 }
 
 // inProcess carries requests to the simulator without a socket, so that the bubble's clock can move.

@@ -177,3 +177,34 @@ func (r *Rules) DeliveredAddress(shown string) string {
 	}
 	return r.bounds.withPlus(shown)
 }
+
+// Sight spells out what Visible goes by: equal texts are equal sights.
+func (r *Rules) Sight() string {
+	sight := strings.Join(r.bounds.spelledIn, ", ")
+	if r.bounds.plus != "" {
+		sight += " with " + r.bounds.plus
+	}
+	return sight
+}
+
+// Overlaps reports whether there may be an address that is visible to both: whether two
+// tenants on one workspace could meet (V-36). Two that admit any domain may, whatever each
+// leaves out, unless their suffixes tell them apart.
+func (r *Rules) Overlaps(o *Rules) bool {
+	a, b := r.bounds, o.bounds
+	if a.plus != "" && b.plus != "" && !strings.EqualFold(a.plus, b.plus) {
+		return false
+	}
+	if a.any {
+		a, b = b, a
+	}
+	if a.any {
+		return true
+	}
+	for domain := range a.in {
+		if a.admitsDomain(domain) && b.admitsDomain(domain) {
+			return true
+		}
+	}
+	return false
+}
