@@ -2,6 +2,7 @@ package directory
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +100,8 @@ type trouble struct {
 	rules func() []simulator.Fault
 	// newer: a write that takes the operation back comes while the first is on its way.
 	newer bool
+	// crowd is how many more there are at WisdomAI, about whom nobody writes.
+	crowd int
 	// just before the write something happens at WisdomAI; after is when the fault is lifted.
 	just, after func(c *cell)
 	// again is how often each kind of call that the operation makes is repeated, and extra how
@@ -150,9 +153,10 @@ var troubles = []trouble{
 	{name: "one bad address in a shared call", rules: none, just: (*cell).block, after: (*cell).unblock,
 		extra: 1, why: "what one address refuses is sent anew without it, and he when something new is written about him"},
 	{name: "slow listing", rules: listing(simulator.Fault{Kind: "latency", Latency: "70s", Times: 2}), why: "it delays, and costs nothing"},
-	{name: "stale listing", rules: listing(simulator.Fault{Kind: "stale", Age: "60s"}), extra: 1, why: "what a listing shows undone that was done is done again"},
+	{name: "stale listing", rules: listing(simulator.Fault{Kind: "stale", Age: "60s"}),
+		extra: 3, why: "what a listing shows undone is done again, with growing pauses, for the minute that it is behind"},
 	{name: "empty listing", rules: listing(simulator.Fault{Kind: "empty"}), why: "it is not believed (V-28)"},
-	{name: "shrunken listing", rules: listing(simulator.Fault{Kind: "truncate", Keep: 0.1, Times: 1}), why: "one alone concludes nothing (V-27)"},
+	{name: "shrunken listing", crowd: 20, rules: listing(simulator.Fault{Kind: "truncate", Keep: 0.1}), why: "it lost too many to be believed (V-28)"},
 	{name: "truncated listing", rules: listing(simulator.Fault{Kind: "truncate", Keep: 0.6, Times: 1}), why: "one alone concludes nothing (V-27)"},
 }
 
@@ -222,6 +226,9 @@ func (c *cell) play() {
 		u.RoleAssignments = append(u.RoleAssignments, simulator.RoleAssignment{RoleID: creator})
 		u.UserAttributes = append(u.UserAttributes, simulator.UserAttribute{Key: "crm_id", Value: "77"})
 		c.sim.PutUsers(*u)
+	}
+	for i := range c.trouble.crowd {
+		c.invite(fmt.Sprintf("crowd%d@example.com", i), "CREATOR")
 	}
 	c.rest()
 	if c.op.before != nil {
@@ -317,7 +324,7 @@ func (c *cell) rest() {
 // settled is whether nothing is pending, uncertain or unconfirmed.
 func (w *world) settled() (yes bool) {
 	err := w.store.View(w.t.Context(), func(tx store.Tx) error {
-		b, err := tx.Backlog(w.o.Workspace)
+		b, err := tx.Backlog(w.o.Workspace, w.o.Tenant)
 		if err != nil {
 			return err
 		}
