@@ -108,6 +108,11 @@ type memory struct {
 	// Spared is the version that a person decided not to carry out: nothing is taken from
 	// somebody who was protected (`brake discard`). 0: none.
 	Spared int64 `json:"spared,omitempty"`
+	// Rebuilt is what was taken in from a look when the database was lost (V-32).
+	Rebuilt *rebuilt `json:"rebuilt,omitempty"`
+	// Rebound: the tenant got another workspace, and the IdP has not written the person since:
+	// nothing is taken from whoever has the address there (V-32).
+	Rebound bool `json:"rebound,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
 }
@@ -194,7 +199,10 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
-	left := a.endDrift() // a SCIM write about this person (V-30)
+	left := a.endDrift()                                       // a SCIM write about this person (V-30)
+	if r := a.memory.Rebuilt; r != nil && w.State == present { // origin unknown: kept, as far as it is there
+		w.Roles = w.Roles.union(r.Roles.filter(a.actual.Roles.covers))
+	}
 	if a.desired.equal(w) && a.Version > 0 && !left {
 		return false
 	}

@@ -183,7 +183,11 @@ func (d *Directory) sight(tx store.Tx, now time.Time) (sight, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return sight{}, err
 	}
-	return sight{now: now, look: look, mayDelete: func() bool { return d.mayDelete(tx, now) }}, nil
+	h, err := d.restoreHold(tx)
+	if err != nil {
+		return sight{}, err
+	}
+	return sight{now: now, look: look, restored: h.Since, mayDelete: func() bool { return d.mayDelete(tx, now) }}, nil
 }
 
 // privilegedGiven are the privileged roles that a call gives because the rules say so (V-40).

@@ -105,7 +105,7 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		if a.EmailKey == res.EmailKey {
 			a.Tenant, a.UserID = d.o.Tenant, u.ID // an adopted one was nobody's
-			if err := d.reactivate(tx, a); err != nil {
+			if err := errors.Join(d.written(tx, a), d.reactivate(tx, a)); err != nil {
 				return nil, err
 			}
 			changed := a.want(d.desire(u, res), tx.Now())
@@ -118,6 +118,9 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		old = a
 		old.Tenant, old.UserID = d.o.Tenant, u.ID
+		if err := d.written(tx, old); err != nil {
+			return nil, err
+		}
 	}
 	a, err := d.claim(tx, u, res, adopting)
 	if err != nil {
@@ -276,6 +279,9 @@ func (d *Directory) suspend(tx store.Tx, by Caller, u *store.User, res mapping.R
 		if err := d.recordRemoval(tx, by, u, a, removedDeactivated, nil); err != nil {
 			return nil, err
 		}
+	}
+	if err := d.written(tx, a); err != nil {
+		return nil, err
 	}
 	a.setAsideKept(tx.Now())
 	changed := a.want(d.desire(u, res), tx.Now())

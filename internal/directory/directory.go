@@ -47,12 +47,15 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 		t, err := tx.Tenant(o.Tenant)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return tx.PutTenant(&store.Tenant{Name: o.Tenant, Workspace: o.Workspace, Created: tx.Now()})
+			return d.begin(tx)
 		case err != nil:
 			return err
 		case t.Workspace != o.Workspace:
 			return fmt.Errorf("tenant %q of this store belongs to WisdomAI workspace %s, the configuration says %s: "+
-				"use another store file, or put the old workspace back", o.Tenant, t.Workspace, o.Workspace)
+				"put the old workspace back, or move the tenant with `scimbridge tenant rebind --tenant %[1]s`", o.Tenant, t.Workspace, o.Workspace)
+		}
+		if err := d.bound(tx); err != nil {
+			return err
 		}
 		look, err := tx.LastLook(o.Workspace, store.LookApplied)
 		if errors.Is(err, store.ErrNotFound) {

@@ -150,6 +150,11 @@ func (w *groupWrite) resolve(ref MemberRef) (*store.Member, error) {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
+	if ref.Type != "User" && refused.Kind == NotFound {
+		if err := w.d.unknown(w.tx, "group", ref.ID); !errors.As(err, &refused) {
+			return nil, err
+		}
+	}
 	switch {
 	case refused.Kind == Unavailable:
 		return nil, refused
@@ -215,6 +220,10 @@ func (w *groupWrite) finish() ([]int64, error) {
 	if err := w.tx.TouchUsers(d.o.Tenant, ids, now); err != nil {
 		return nil, err
 	}
+	rebuilt, err := d.rebuildState(w.tx)
+	if err != nil {
+		return nil, err
+	}
 	var touched []int64
 	lost := 0
 	for _, id := range ids {
@@ -227,6 +236,11 @@ func (w *groupWrite) finish() ([]int64, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if !rebuilt.Since.IsZero() {
+			if err := d.groupWritten(w.tx, u, w.group); err != nil {
+				return nil, err
+			}
 		}
 		accounts, less, err := d.recompute(w.tx, u)
 		if err != nil {

@@ -137,14 +137,31 @@ func (d *Directory) eachPending(ctx context.Context, fn func(store.Tx, *account)
 func (d *Directory) watch(ctx context.Context) {
 	timer := time.NewTicker(pollEvery)
 	defer timer.Stop()
-	var was string
+	var was, held string
 	for {
+		if err := d.hearWish(ctx); err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed) {
+			d.o.Log.Error("what commands ask for could not be read", "error", err)
+		}
 		var reason string
+		var restored RestoreHold
 		err := d.store.View(ctx, func(tx store.Tx) error {
 			var err error
+			if restored, err = d.restoreHold(tx); err != nil {
+				return err
+			}
 			reason, err = d.halted(tx)
 			return err
 		})
+		switch {
+		case err != nil || restored.ID == held:
+		case restored.ID != "":
+			d.o.Log.Warn("ALL GIVING IS HELD: the database was restored. Takings go on. `scimbridge reconcile --after-restore` shows what would be given, and lets it go",
+				"since", restored.Since, "why", restored.Why)
+			held = restored.ID
+		default:
+			d.o.Log.Warn("the restore is confirmed: giving goes on")
+			held = ""
+		}
 		switch {
 		case err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed):
 			d.o.Log.Error("what holds the tenant up could not be read", "error", err)

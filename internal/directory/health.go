@@ -33,6 +33,11 @@ type Health struct {
 	MassRevocations []MassRevocation `json:"mass_revocations,omitempty"`
 	// Drift counts the accounts that somebody else changed (V-30).
 	Drift DriftCounts `json:"drift"`
+	// Restored is that a restored database holds all giving (V-31); Rebuilt counts the people taken
+	// in from WisdomAI whom the IdP has still to write (V-32), since RebuiltAt; zero: neither is so.
+	Restored  RestoreHold `json:"restored,omitzero"`
+	RebuiltAt time.Time   `json:"rebuilt_at,omitzero"`
+	Rebuilt   int         `json:"rebuilt_unwritten,omitempty"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -62,6 +67,14 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
 			return err
 		}
+		if h.Restored, err = d.restoreHold(tx); err != nil {
+			return err
+		}
+		rebuilt, err := d.rebuildState(tx)
+		if err != nil {
+			return err
+		}
+		h.RebuiltAt, h.Rebuilt = rebuilt.Since, rebuilt.Held
 		if h.Drift, err = d.driftCounts(tx); err != nil {
 			return err
 		}

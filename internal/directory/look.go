@@ -62,6 +62,9 @@ func (d *Directory) look(ctx context.Context) (store.Look, error) {
 	if err == nil {
 		err = d.apply(ctx, look, accounts)
 	}
+	if err == nil {
+		err = d.rebuildIfNew(ctx)
+	}
 	d.endLook(ctx, look, err)
 	return *look, err
 }
@@ -249,7 +252,16 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	if !wasPresent {
 		wasID = a.memory.GoneID
 	}
-	for _, f := range d.o.observe(a, look, row) {
+	restored, err := d.restoreHold(tx)
+	if err != nil {
+		return err
+	}
+	before := a.memory
+	found := d.o.observe(a, look, row)
+	if restored.ID != "" {
+		found = a.changedMeanwhile(before, found)
+	}
+	for _, f := range found {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
 		if kind, ok := strings.CutPrefix(f.kind, "drift."); ok && d.o.OnDrift != nil {
 			d.o.OnDrift(kind)

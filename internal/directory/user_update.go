@@ -199,7 +199,7 @@ func (d *Directory) remove(tx store.Tx, by Caller, u *store.User) ([]int64, erro
 		return nil, err
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
-	if err := d.recordRemoval(tx, by, u, a, removedDeleted, groups); err != nil {
+	if err := errors.Join(d.written(tx, a), d.recordRemoval(tx, by, u, a, removedDeleted, groups)); err != nil {
 		return nil, err
 	}
 	d.leave(u, a, d.o.Policy.OnDelete != "suspend", tx)
