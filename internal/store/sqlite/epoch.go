@@ -46,6 +46,12 @@ func EpochFile(path string) string { return path + ".epoch" }
 // leaves a file that the database has reached, which claims nothing, and that no older copy has,
 // which misses nothing.
 func (s *Store) RaiseEpoch(ctx context.Context, older func(tx store.Tx, why string) error) error {
+	return s.raiseEpoch(ctx, older, func(string) error { return nil })
+}
+
+// raiseEpoch is RaiseEpoch; before is called before each of the writes ("file", "database",
+// "file again"), for tests to let it die there.
+func (s *Store) raiseEpoch(ctx context.Context, older func(tx store.Tx, why string) error, before func(write string) error) error {
 	name := EpochFile(s.path)
 	file, err := readEpoch(name)
 	var damaged *json.SyntaxError
@@ -67,9 +73,15 @@ func (s *Store) RaiseEpoch(ctx context.Context, older func(tx store.Tx, why stri
 		why = fmt.Sprintf("the database is an older copy: %s has seen it at epoch %d, event %d, and it stands at epoch %d, event %d",
 			name, file.Epoch, file.Event, now.Epoch, now.Event)
 	case file != now:
+		if err := before("file"); err != nil {
+			return err
+		}
 		if err := writeEpoch(name, now); err != nil {
 			return epochError(name, err)
 		}
+	}
+	if err := before("database"); err != nil {
+		return err
 	}
 	var next epoch
 	err = s.Update(ctx, func(tx store.Tx) error {
@@ -92,6 +104,9 @@ func (s *Store) RaiseEpoch(ctx context.Context, older func(tx store.Tx, why stri
 		return err
 	}
 	if next, err = s.epoch(ctx); err != nil {
+		return err
+	}
+	if err := before("file again"); err != nil {
 		return err
 	}
 	if err := writeEpoch(name, next); err != nil {
