@@ -51,6 +51,8 @@ type wiring struct {
 	// the tenant's rows in the store belong to it (V-32).
 	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
 	workspace func(*config.Tenant) string
+	// opened, if set, is called with the store before anything else uses it.
+	opened func(context.Context, *sqlite.Store) error
 	// onCall and onLook, if set, are told too, beside the metrics.
 	onCall func(wisdom.Call)
 	onLook func(store.Look)
@@ -71,6 +73,11 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}()
 	if b.store, err = openStore(ctx, cfg); err != nil {
 		return b, err
+	}
+	if w.opened != nil {
+		if err := w.opened(ctx, b.store); err != nil {
+			return b, err
+		}
 	}
 	if b.public, err = listen(cfg.Listen, false, ""); err != nil {
 		return b, err
@@ -318,7 +325,7 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 			return nil, err
 		}
 		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
-			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
+			GivingHeld: h.Restored.ID != "", RebuiltUnwritten: h.Rebuilt, HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
 			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
@@ -361,6 +368,13 @@ func (b *bridge) health(ctx context.Context) any {
 		out.Tenants[t.Name] = h
 		if !h.Reachable {
 			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
+		}
+		if h.Restored.ID != "" {
+			problem("tenant %s: the database was %s", t.Name, h.Restored)
+		}
+		if !h.RebuiltAt.IsZero() {
+			problem("tenant %s: the database was rebuilt from WisdomAI at %s: %d person(s) are given nothing, and unknown group ids are answered 503, until the identity provider "+
+				"has written them again and `scimbridge rebuild --resume --tenant %[1]s` says so", t.Name, h.RebuiltAt.Format(time.RFC3339), h.Rebuilt)
 		}
 		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
 			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))

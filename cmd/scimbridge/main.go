@@ -115,6 +115,7 @@ Run it:        scimbridge serve`,
 		newConfig(), newCheck(), newToken(),
 		newBrake(),
 		newDrift(), newUsers(),
+		newBackup(), newReconcile(), newRebuild(), newTenant(),
 	)
 	return root
 }

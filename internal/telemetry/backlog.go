@@ -15,6 +15,10 @@ type Backlog struct {
 	Uncertain       int // a call was not answered (V-16)
 	Drift           Drift
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
+	// GivingHeld: the database was restored (V-31). RebuiltUnwritten are people taken in from WisdomAI whom the
+	// IdP has still to write (V-32).
+	GivingHeld       bool
+	RebuiltUnwritten int
 	// HeldDeletes and HeldProtected wait for a person (V-08, V-33, V-34); MassRevocations are those of the brake's window.
 	HeldDeletes, HeldProtected, MassRevocations int
 }
@@ -39,6 +43,12 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		revocations: prometheus.NewDesc("scimbridge_mass_revocations",
 			"Did a write, or several, take roles from more people than the brake's share (V-33)? How many causes within its window; alert on any.",
 			[]string{"tenant"}, nil),
+		givingHeld: prometheus.NewDesc("scimbridge_giving_held",
+			"Was the database restored, so that nothing is given until `scimbridge reconcile --after-restore` (V-31)? 1 if so; alert on it.",
+			[]string{"tenant"}, nil),
+		rebuilt: prometheus.NewDesc("scimbridge_rebuilt_unwritten",
+			"How many people were taken in after the database was lost, and wait for the IdP to write them (V-32)?",
+			[]string{"tenant"}, nil),
 		drift: prometheus.NewDesc("scimbridge_drift_accounts",
 			"What did somebody else change at WisdomAI that is still so? Accounts by direction: lost, extra, changed; and contested, whose repair was undone three times in a day.",
 			[]string{"tenant", "direction"}, nil),
@@ -48,6 +58,7 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 type backlogCollector struct {
 	ask                                         func() ([]Backlog, error)
 	accounts, oldest, holds, revocations, drift *prometheus.Desc
+	givingHeld, rebuilt                         *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
@@ -56,6 +67,8 @@ func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.holds
 	ch <- c.revocations
 	ch <- c.drift
+	ch <- c.givingHeld
+	ch <- c.rebuilt
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -76,6 +89,12 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge(c.drift, "extra", b.Drift.Extra)
 		gauge(c.drift, "changed", b.Drift.Changed)
 		gauge(c.drift, "contested", b.Drift.Contested)
+		held := 0.0
+		if b.GivingHeld {
+			held = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.givingHeld, prometheus.GaugeValue, held, b.Tenant)
+		ch <- prometheus.MustNewConstMetric(c.rebuilt, prometheus.GaugeValue, float64(b.RebuiltUnwritten), b.Tenant)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
 		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldDeletes), b.Tenant, "delete")
 		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldProtected), b.Tenant, "protected")
