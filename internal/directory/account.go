@@ -79,6 +79,9 @@ type memory struct {
 	// suspension set aside, a rename carried over (V-22), or a look showed while
 	// our own call was on its way (V-25).
 	GiveBack *giveBack `json:"give_back,omitempty"`
+	// Both are owned units that were there by hand before desired asked for them: they go
+	// with the rule, and plans say so (V-11).
+	Both grants `json:"both,omitempty"`
 	// Purge: what the next look shows was a former user's, and goes (V-10).
 	Purge bool `json:"purge,omitempty"`
 	// Basis is the actual state that the last call was computed from (V-25).
@@ -171,6 +174,7 @@ func (a *account) want(w desired, now time.Time) bool {
 	}
 	a.desired = w
 	a.Version++
+	a.memory.Both = a.memory.Both.filter(a.owned.Roles.has).union(a.manual().filter(w.Roles.has))
 	a.owned = a.owned.plus(w.Roles, w.Attributes)
 	a.due(now)
 	a.Attempts, a.Failed = 0, 0
@@ -263,7 +267,7 @@ func (a *account) takeOver(now time.Time) {
 	if u := a.memory.Unanswered; u != nil {
 		a.owned = a.owned.plus(u.Roles, nil)
 	}
-	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed = nil, nil, nil
+	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed, a.memory.Both = nil, nil, nil, nil
 	if a.Present {
 		a.memory.Purge, a.memory.LookAfter = true, now
 	}

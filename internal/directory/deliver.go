@@ -198,7 +198,7 @@ func (d *Directory) send(ctx context.Context, a *account, st step) *wisdom.Error
 	case stepCreate:
 		err = d.wisdom.CreateUsers(ctx, wisdom.NewUsers{
 			Emails: []string{a.Email}, Roles: st.roles.assignments(), Attributes: keyValues(st.attributes),
-			UserGroupIDs: d.o.Policy.UserGroups, WelcomeEmail: d.o.Policy.WelcomeEmail && a.Delivered == 0,
+			UserGroupIDs: d.rules.inForce.Load().Policy.UserGroups, WelcomeEmail: d.rules.inForce.Load().Policy.WelcomeEmail && a.Delivered == 0,
 		})
 	case stepRoles:
 		err = d.wisdom.CreateUsers(ctx, wisdom.NewUsers{Emails: []string{a.Email}, Roles: st.roles.assignments()})
@@ -229,7 +229,7 @@ func (d *Directory) send(ctx context.Context, a *account, st step) *wisdom.Error
 func (d *Directory) privilegedGiven(a *account, st step) []string {
 	var roles []string
 	for _, u := range st.roles.minus(a.actual.Roles) {
-		if d.o.Rules.Privileged(u.Role) && a.desired.Roles.has(u) && !slices.Contains(roles, u.Role) {
+		if d.Rules().Privileged(u.Role) && a.desired.Roles.has(u) && !slices.Contains(roles, u.Role) {
 			roles = append(roles, u.Role)
 		}
 	}

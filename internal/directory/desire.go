@@ -14,11 +14,16 @@ func (d *Directory) resolve(tx store.Tx, userID string, doc Document) (mapping.R
 	if err != nil {
 		return mapping.Result{}, err
 	}
+	return d.o.Rules.Resolve(doc, groupsOf(in)), nil
+}
+
+// groupsOf are groups as rules see them.
+func groupsOf(in []*store.Group) []mapping.Group {
 	groups := make([]mapping.Group, len(in))
 	for i, g := range in {
 		groups[i] = mapping.Group{ID: g.ID, DisplayName: g.DisplayName, ExternalID: g.ExternalID}
 	}
-	return d.o.Rules.Resolve(doc, groups), nil
+	return groups
 }
 
 // desire is what is wanted of the account of a user who is not deleted.

@@ -19,6 +19,7 @@ type Directory struct {
 	wisdom WisdomAI
 	holder string // of leases: this process
 
+	rules  rulesKept
 	looker *looker
 	queue  *queue
 	wake   chan struct{} // has an element when accounts may have become due
@@ -34,11 +35,11 @@ type Directory struct {
 // New makes a Directory and records, or checks, which workspace the store's rows of
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
-	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
-	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.looker = newLooker(&d.o, d.look, d.looked)
-	d.creating.users = map[string]*creating{}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
+	d := newDirectory(o)
+	err := o.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.loadRules(tx); err != nil {
+			return err
+		}
 		t, err := tx.Tenant(o.Tenant)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -64,11 +65,23 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 	return d, nil
 }
 
+// newDirectory makes a Directory that has read nothing.
+func newDirectory(o Options) *Directory {
+	d := &Directory{o: o.withDefaults(), wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
+	d.rules.steady = &steadyStore{Store: o.Store}
+	d.rules.offered = make(chan struct{}, 1)
+	d.store = d.rules.steady
+	d.queue = newQueue(d.o.Delivery.Concurrency)
+	d.looker = newLooker(&d.o, d.look, d.looked)
+	d.creating.users = map[string]*creating{}
+	return d
+}
+
 // Run converges until ctx is done: it takes up what an earlier process left pending,
 // makes looks and delivers. It returns when everything it started has ended; a
 // call that was on its way then is recorded as unanswered.
 func (d *Directory) Run(ctx context.Context) error {
-	if err := d.takeUp(ctx); err != nil {
+	if err := errors.Join(d.approveFirst(ctx), d.takeUp(ctx)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -79,6 +92,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		wg.Go(func() { d.work(ctx) })
 	}
 	wg.Go(func() { d.schedule(ctx) })
+	wg.Go(func() { d.keepRules(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
 	<-ctx.Done()
 	wg.Wait()

@@ -27,7 +27,9 @@ type Options struct {
 	Workspace string // key of the workspace: host of the endpoint + "/" + workspace id
 	Store     store.Store
 	WisdomAI  WisdomAI
-	Rules     *mapping.Rules
+	// Rules, Policy and Protected are what the configuration says. What a Directory goes by is
+	// what was approved last (V-35), the first time these.
+	Rules *mapping.Rules
 
 	Policy   Policy
 	Groups   GroupOptions
@@ -35,6 +37,8 @@ type Options struct {
 	Listing  Listing
 	Delivery DeliveryOptions
 	Brake    *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	// Protected are addresses that are never suspended or deleted (V-34).
+	Protected []string
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.
@@ -46,6 +50,8 @@ type Options struct {
 	OnDelivery func(op string, err error)
 	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
 	OnPrivilegedGrant func(role string)
+	// OnRules is told when other rules are in force than before (V-35).
+	OnRules func(rules *mapping.Rules)
 }
 
 // Policy is what happens to access at each turn of a working life. The words are
