@@ -25,7 +25,15 @@ type Health struct {
 	Uncertain   int       `json:"uncertain"`
 	Holds       int       `json:"holds"` // wait for a person
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
-	OldestPending time.Time `json:"oldest_pending,omitzero"`
+	OldestPending time.Time   `json:"oldest_pending,omitzero"`
+	Rules         RulesHealth `json:"rules"`
+}
+
+// RulesHealth says which rules are in force, and whether the configuration's wait for a person (V-35).
+type RulesHealth struct {
+	InForce string   `json:"in_force"`
+	Held    string   `json:"held,omitempty"`    // hash of the configuration's rules
+	Reasons []string `json:"reasons,omitempty"` // why they are held
 }
 
 // Health reads it from the store and the looker, without asking WisdomAI.
@@ -33,6 +41,10 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 	h := Health{Workspace: d.o.Workspace, Reachable: true}
 	if err := d.looker.failing(); err != nil {
 		h.Reachable, h.Problem = false, err.Error()
+	}
+	h.Rules.InForce = d.rules.inForce.Load().hash
+	if held := d.HeldRules(); held != nil {
+		h.Rules.Held, h.Rules.Reasons = held.Hash, held.Held
 	}
 	err := d.store.View(ctx, func(tx store.Tx) error {
 		look, err := tx.LastLook(d.o.Workspace, store.LookApplied)

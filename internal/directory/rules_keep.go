@@ -93,7 +93,7 @@ func (d *Directory) keepRules(ctx context.Context) {
 			return
 		case err != nil:
 			d.o.Log.Error("the rules could not be seen to; it is tried again", "error", err)
-			timer.Reset(pollEvery)
+			timer.Reset(10 * pollEvery)
 		case more:
 			timer.Reset(0)
 		default:

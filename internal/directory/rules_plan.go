@@ -57,7 +57,7 @@ func (d *Directory) PlanRules(ctx context.Context, yield func(PersonPlan) error)
 }
 
 func (d *Directory) planRules(ctx context.Context, file *ruleset, yield func(PersonPlan) error, superseded func(store.Tx) (bool, error)) (RulesPlan, error) {
-	other := d.under(file, d.store)
+	var other *Directory
 	p := RulesPlan{Tenant: d.o.Tenant, Hash: file.hash, Effects: map[Effect]int{}, Privileged: map[string]int{}, Unprotected: []string{}, Unprivileged: []string{}, Held: []string{}}
 	for _, e := range Effects() {
 		p.Effects[e] = 0
@@ -66,6 +66,7 @@ func (d *Directory) planRules(ctx context.Context, file *ruleset, yield func(Per
 		p.Calls = map[string]int{}
 	}
 	err := d.store.View(ctx, func(tx store.Tx) error {
+		other = d.under(file, d.store)
 		kept, err := tx.RulesInForce(d.o.Tenant)
 		if err == nil {
 			p.InForce = kept.Hash
@@ -82,8 +83,11 @@ func (d *Directory) planRules(ctx context.Context, file *ruleset, yield func(Per
 		var page []*store.User
 		err := d.store.View(ctx, func(tx store.Tx) error {
 			if superseded != nil {
-				if over, err := superseded(tx); err != nil || over {
-					return errors.Join(err, errSuperseded)
+				switch over, err := superseded(tx); {
+				case err != nil:
+					return err
+				case over:
+					return errSuperseded
 				}
 			}
 			var err error

@@ -14,6 +14,7 @@ type Backlog struct {
 	Failed          int           // refused for good
 	Uncertain       int           // a call was not answered (V-16)
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
+	RulesHeld       bool          // the configuration's rules wait for a person (V-35)
 }
 
 // WatchBacklog asks backlog at each scrape; an error is shown to the scraper. It is
@@ -27,17 +28,22 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		oldest: prometheus.NewDesc("scimbridge_backlog_oldest_seconds",
 			"Since when does the oldest delivery wait? Alert when it exceeds what a leaver may keep access for.",
 			[]string{"tenant"}, nil),
+		held: prometheus.NewDesc("scimbridge_rules_held",
+			"Do the configuration's rules wait for a person (V-35)? 1 while they are held and the approved ones stay in force.",
+			[]string{"tenant"}, nil),
 	})
 }
 
 type backlogCollector struct {
 	ask              func() ([]Backlog, error)
 	accounts, oldest *prometheus.Desc
+	held             *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.accounts
 	ch <- c.oldest
+	ch <- c.held
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -55,5 +61,10 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge("failed", b.Failed)
 		gauge("uncertain", b.Uncertain)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
+		held := 0.0
+		if b.RulesHeld {
+			held = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.held, prometheus.GaugeValue, held, b.Tenant)
 	}
 }
