@@ -41,7 +41,7 @@ type bridge struct {
 type tenant struct {
 	*config.Tenant
 	dir  *directory.Directory
-	scim *scim.Server
+	scim *scimServer
 }
 
 // wiring is what differs between `serve` and `demo`.
@@ -101,7 +101,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	return b, nil
 }
 
-func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scim.Server, error) {
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scimServer, error) {
 	log := w.log.With("tenant", t.Name)
 	wo, err := w.wisdom(ctx, t)
 	if err != nil {
@@ -129,44 +129,55 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	}
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
+	server := &scimServer{}
+	o.OnRules = func(rules *mapping.Rules) {
+		if err := server.follow(rules); err != nil {
+			log.Error("the SCIM server could not follow the rules in force: its schemas are those of the rules before", "error", err)
+		}
+	}
 	dir, err := directory.New(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.Options{Store: b.store, Tenant: t.Name, Log: log})
-	base := ""
-	if b.cfg.PublicURL != "" {
-		base = b.cfg.PublicURL + t.BasePath()
-	}
 	cursorKey, err := auth.Secret(ctx, b.store, "cursor/"+t.Name)
 	if err != nil {
 		return nil, nil, err
 	}
-	server, err := scim.New(scim.Options{
-		Directory: scim.Over(dir),
-		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
-			name, err := authenticator.Authenticate(ctx, r)
-			var refused *auth.Error
-			if errors.As(err, &refused) {
-				m.AuthFailure(t.Name, refused.Reason)
-			}
-			return directory.Caller{Token: name}, err
-		},
+	server.options = scimOptions(b.cfg, t, log)
+	so := &server.options
+	so.Directory = scim.Over(dir)
+	so.CursorKey = cursorKey
+	so.Authenticate = func(ctx context.Context, r *http.Request) (directory.Caller, error) {
+		name, err := authenticator.Authenticate(ctx, r)
+		var refused *auth.Error
+		if errors.As(err, &refused) {
+			m.AuthFailure(t.Name, refused.Reason)
+		}
+		return directory.Caller{Token: name}, err
+	}
+	so.OnRequest = func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) }
+	so.OnRefusedDeactivation = func(context.Context, string, string) { m.RefusedDeactivation(t.Name) }
+	return dir, server, server.follow(dir.Rules())
+}
+
+// scimOptions are what the configuration says of a tenant's SCIM server; what its rules say, which
+// need not be those of the configuration (V-35), is scimServer's.
+func scimOptions(cfg *config.Config, t *config.Tenant, log *slog.Logger) scim.Options {
+	base := ""
+	if cfg.PublicURL != "" {
+		base = cfg.PublicURL + t.BasePath()
+	}
+	return scim.Options{
 		DiscoveryNeedsAuth: t.Auth.Discovery,
 		Mount:              t.BasePath(),
 		BaseURL:            base,
-		Extension:          declared(t.Extension),
-		Roles:              assignable(t.Rules),
 		Strict:             t.SCIM.Strict,
-		CursorKey:          cursorKey,
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
-		Log:                   log,
-		OnRequest:             func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
-		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
-	})
-	return dir, server, err
+		Log: log,
+	}
 }
 
 // workspaceKey names what a tenant of the configuration delivers to.
@@ -177,12 +188,13 @@ func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wi
 func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
 	return directory.Options{
 		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Log: log,
-		Policy:   policyOf(t),
-		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
-		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
-		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
-		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+		Policy:    policyOf(t),
+		Groups:    directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:     directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing:   directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Delivery:  directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
+		Protected: t.Protected,
+		Brake:     &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
 	}
 }
 
@@ -211,7 +223,7 @@ func policyOf(t *config.Tenant) directory.Policy {
 	}
 }
 
-func declared(extension []config.Extension) []schema.Declared {
+func declared(extension []mapping.ExtensionAttribute) []schema.Declared {
 	out := make([]schema.Declared, len(extension))
 	for i, e := range extension {
 		out[i] = schema.Declared{Name: e.Name, Type: schema.Type(cmp.Or(e.Type, "string")), MultiValued: e.MultiValued}
@@ -310,7 +322,7 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain, RulesHeld: h.Rules.Held != ""}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -361,6 +373,10 @@ func (b *bridge) health(ctx context.Context) any {
 		}
 		if h.Holds > 0 {
 			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)
+		}
+		if h.Rules.Held != "" {
+			problem("tenant %s: the rules of the configuration are held, and those approved before stay in force: %s; `scimbridge plan --tenant %s` shows what they would do, `scimbridge apply --tenant %s --approve %s` lets them through",
+				t.Name, strings.Join(h.Rules.Reasons, "; "), t.Name, t.Name, h.Rules.Held)
 		}
 		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
 			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,9 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the bridge",
 		Long: `serve answers SCIM on ` + "`listen`" + ` and health and metrics on ` + "`admin_listen`" + `. It starts and takes writes
-whether or not WisdomAI can be reached: what was accepted is delivered when it can.`,
+whether or not WisdomAI can be reached: what was accepted is delivered when it can. On SIGHUP it reads the
+configuration again; a changed mapping or policy is planned first, and held if it does more than a small
+change would (see ` + "`scimbridge plan`" + `).`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c, path)
@@ -43,6 +46,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 		return err
 	}
 	defer release()
+	signals, stopSignals := hangups()
+	defer stopSignals()
 	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions, workspace: workspaceKey})
 	if err != nil {
 		return err
@@ -62,7 +67,12 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 			log.Warn("the WisdomAI token ends soon", "tenant", t.Name, "ends", end.Format(time.DateOnly))
 		}
 	}
+	reloading, stopReloading := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { b.reloading(reloading, signals) })
 	err = b.run(ctx)
+	stopReloading()
+	reloads.Wait()
 	log.Info("scimbridge stops; what is pending is delivered by the next start")
 	if cerr := b.close(); err == nil {
 		err = cerr

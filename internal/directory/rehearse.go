@@ -349,3 +349,8 @@ func unitNames(g grants) []string {
 	}
 	return names
 }
+
+// Held reports whether something of the plan would wait, or be done otherwise than asked for.
+func (p PersonPlan) Held() bool {
+	return slices.ContainsFunc(p.Accounts, func(a AccountPlan) bool { return a.Held != "" })
+}

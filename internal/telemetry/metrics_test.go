@@ -43,7 +43,7 @@ func TestMetrics(t *testing.T) {
 	m.Look("default", telemetry.LookApplied, 42, begun, time.Second)
 	m.Look("default", "failed", 7, begun.Add(time.Minute), time.Second)
 	m.WatchBacklog(func() ([]telemetry.Backlog, error) {
-		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, OldestAge: 90 * time.Second}}, nil
+		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, OldestAge: 90 * time.Second, RulesHeld: true}}, nil
 	})
 	m.WatchDialect(func() map[string]map[string]int64 {
 		return map[string]map[string]int64{"default": {"op-case": 7, "urn-dot": 0}, "strict": {}}
@@ -71,6 +71,7 @@ func TestMetrics(t *testing.T) {
 		`scimbridge_request_seconds_count{method="other",route="unknown",tenant="default"} 1`,
 		`scimbridge_requests_total{method="GET",route="/Users/:id",status="200",tenant="default"} 2`,
 		`scimbridge_requests_total{method="other",route="unknown",status="404",tenant="default"} 1`,
+		`scimbridge_rules_held{tenant="default"} 1`,
 		`scimbridge_wisdomai_call_seconds_count{operation="createUsers",tenant="default"} 2`,
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="ok",tenant="default"} 1`,
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="transient",tenant="default"} 1`,
