@@ -25,9 +25,10 @@ type ruleset struct {
 	Policy    rulePolicy   `json:"policy"`
 	Protected []string     `json:"protected,omitempty"` // folded, sorted
 
-	rules *mapping.Rules // compiled from Mapping
-	body  []byte         // the JSON of all this, as the store keeps it
-	hash  string         // of body: what a person approves
+	rules   *mapping.Rules // compiled from Mapping
+	body    []byte         // the JSON of all this, as the store keeps it
+	hash    string         // of body: what a person approves
+	offered time.Time      // when the configuration was read that says so
 }
 
 // rulePolicy is the part of Policy that is rules. It is kept by stores: a name in its JSON must never change.
@@ -53,7 +54,8 @@ func rulesOf(o *Options) (*ruleset, error) {
 		Policy: rulePolicy{OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
 			OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
 			NoIdentityAttributes: p.NoIdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups},
-		rules: o.Rules,
+		rules:   o.Rules,
+		offered: o.Now(),
 	}
 	for _, address := range o.Protected {
 		r.Protected = append(r.Protected, mapping.FoldAddress(address))

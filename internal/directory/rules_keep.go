@@ -125,7 +125,8 @@ func (d *Directory) keepRulesOnce(ctx context.Context) (more bool, err error) {
 }
 
 // follow puts in force what was approved elsewhere: by `scimbridge apply`, or by another
-// process on the same store. What the configuration said before is then no longer judged.
+// process on the same store. A configuration that was read before is then no longer judged: the
+// one that was approved is newer.
 func (d *Directory) follow(ctx context.Context) error {
 	var kept *store.Rules
 	err := d.store.View(ctx, func(tx store.Tx) error {
@@ -147,7 +148,9 @@ func (d *Directory) follow(ctx context.Context) error {
 		}
 	}
 	d.enforce(force)
-	d.rules.judged = file
+	if !file.offered.After(kept.Approved) {
+		d.rules.judged = file
+	}
 	d.rules.held.Store(nil)
 	d.o.Log.Info("approved rules are in force", "hash", kept.Hash)
 	return nil

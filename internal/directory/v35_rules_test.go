@@ -123,6 +123,13 @@ func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
 		if h, err := w.dir.Health(w.t.Context()); err != nil || h.Rules.Held != held.Hash || len(h.Rules.Reasons) == 0 {
 			w.t.Errorf("health says %+v, %v", h.Rules, err)
 		}
+		beside, err := New(w.t.Context(), w.o) // a command
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if got := beside.Rules().Spec().Roles.Groups[2].Match; got != "explorer-(?P<domain>.+)" {
+			w.t.Errorf("a command goes by %s", got)
+		}
 		// The approved ones stay in force, for new writes too.
 		eve := w.create(person("eve@example.com"))
 		w.group("explorer-y", eve.ID, ids[0])
@@ -133,7 +140,7 @@ func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
 			w.t.Errorf("%d calls while the rules are held", n)
 		}
 
-		_, err := ApproveRules(w.t.Context(), w.o, Caller{Token: "apply"}, "0123")
+		_, err = ApproveRules(w.t.Context(), w.o, Caller{Token: "apply"}, "0123")
 		wantRefused(t, err, Invalid, "0123", held.Hash)
 		w.pass(2 * time.Second)
 		w.wantHeld()
@@ -536,11 +543,8 @@ func TestField05ThePlanPrintsEveryClassOfEffect(t *testing.T) {
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[0].Role, s.Roles.Default = "VIEWER", []string{"AGENT_VIEWER"} })
 		calls := w.calls()
 		plan, people := w.planned()
-		want := map[Effect]int{}
-		for _, e := range Effects() {
-			want[e] = 0
-		}
-		want[RoleLost], want[RoleGained] = 3, 3
+		want := map[Effect]int{RoleLost: 3, RoleGained: 3, PrivilegedGained: 0, HandRoleLost: 0, AttributeLost: 0, AttributeChanged: 0, AttributeGained: 0,
+			ForeignLost: 0, AddressChanged: 0, AccountAdded: 0, AccountDeleted: 0, AccountKept: 0, ProblemFound: 0}
 		if diff := cmp.Diff(want, plan.Effects); diff != "" {
 			w.t.Errorf("effects (-want +got):\n%s", diff)
 		}

@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
+	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -84,6 +86,66 @@ func TestV35TheFirstStartApprovesAndNothingElse(t *testing.T) {
 			w.t.Errorf("%+v, %v", plan, err)
 		}
 	})
+}
+
+// While a file waits to be judged another one is approved: it is newer than one that was read
+// before, and older than one that was read after.
+func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		inWorld(t, func(w *world) {
+			w.crowd(2, "Explorers")
+			w.stop()
+			defer w.start()
+			s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			defer s.Close()
+			w.o.Store = s
+			dir, err := New(w.t.Context(), w.o)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			waiting, approved := w.o, w.o
+			w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"VIEWER"} })
+			waiting.Rules = w.o.Rules
+			w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"STORY_VIEWER"} })
+			approved.Rules = w.o.Rules
+			approve := func() {
+				o := approved.withDefaults()
+				r, err := rulesOf(&o)
+				if err != nil {
+					w.t.Fatal(err)
+				}
+				if _, err := ApproveRules(w.t.Context(), approved, Caller{}, r.hash); err != nil {
+					w.t.Fatal(err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			if after {
+				approve()
+			}
+			if err := dir.OfferRules(waiting); err != nil {
+				w.t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+			if !after {
+				approve()
+			}
+			for range 3 {
+				if _, err := dir.keepRulesOnce(w.t.Context()); err != nil {
+					w.t.Fatal(err)
+				}
+			}
+			want := approved.Rules
+			if after {
+				want = waiting.Rules
+			}
+			if got := dir.Rules(); !slices.Equal(got.Spec().Roles.Default, want.Spec().Roles.Default) {
+				w.t.Errorf("read after the approval %v: in force are %v, want %v", after, got.Spec().Roles.Default, want.Spec().Roles.Default)
+			}
+		})
+	}
 }
 
 // What a rehearsal of a write says is what the write then does: random writes, each
