@@ -548,6 +548,11 @@ func TestField05ThePlanPrintsEveryClassOfEffect(t *testing.T) {
 		if diff := cmp.Diff(want, plan.Effects); diff != "" {
 			w.t.Errorf("effects (-want +got):\n%s", diff)
 		}
+		for e := range want {
+			if !slices.Contains(Effects(), e) {
+				w.t.Errorf("people who %s are counted and not printed", e)
+			}
+		}
 		if diff := cmp.Diff(map[string]int{"createUsers": 3}, plan.Calls); diff != "" {
 			w.t.Errorf("calls (-want +got):\n%s", diff)
 		}

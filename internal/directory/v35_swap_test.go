@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
+	"github.com/scimbridge/scimbridge/internal/store"
 	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
@@ -65,6 +68,55 @@ func TestV35ATransactionGoesByOneSetOfRules(t *testing.T) {
 			w.wantAt(fmt.Sprintf("p%d@example.com", i), "EXPLORER mark=EXPLORER")
 		}
 	})
+}
+
+// The same without a clock that stands still: who enforces waits for whoever is under way.
+func TestV35RulesChangeBetweenTransactions(t *testing.T) {
+	ctx := t.Context()
+	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "store.db"), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	var sets []*ruleset
+	for _, role := range []string{"VIEWER", "EXPLORER"} {
+		compiled, faults := mapping.Compile(mapping.Spec{Roles: mapping.RolesSpec{Default: []string{role}}})
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		o := Options{Rules: compiled}.withDefaults()
+		r, err := rulesOf(&o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets = append(sets, r)
+	}
+	d, err := New(ctx, Options{Tenant: "default", Workspace: "w", Store: s, Rules: sets[0].rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]func(context.Context, func(store.Tx) error) error{"Update": d.store.Update, "View": d.store.View} {
+		d.enforce(sets[0])
+		enforced := make(chan struct{})
+		err := in(ctx, func(store.Tx) error {
+			go func() {
+				defer close(enforced)
+				d.enforce(sets[1])
+			}()
+			time.Sleep(50 * time.Millisecond) // for an enforce that did not wait
+			if d.o.Rules != sets[0].rules {
+				t.Errorf("the rules changed within one %s", name)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-enforced
+		if d.o.Rules != sets[1].rules || d.Rules() != sets[1].rules {
+			t.Errorf("after the %s the rules are the old ones", name)
+		}
+	}
 }
 
 func TestV35TheFirstStartApprovesAndNothingElse(t *testing.T) {
