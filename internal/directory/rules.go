@@ -46,17 +46,26 @@ type rulePolicy struct {
 	UserGroups           []string      `json:"user_groups,omitempty"`
 }
 
+// of takes the rules out of a policy.
+func (r *rulePolicy) of(p *Policy) {
+	r.OnDeactivate, r.OnDelete, r.OnDeleteAdopted = p.OnDeactivate, p.OnDelete, p.OnDeleteAdopted
+	r.OnRename, r.OnRenameConflict = p.OnRename, p.OnRenameConflict
+	r.ManualRoles, r.UnownedAttributes, r.NoIdentityAttributes = p.ManualRoles, p.UnownedAttributes, p.NoIdentityAttributes
+	r.SuspendRemember, r.WelcomeEmail, r.UserGroups = p.SuspendRemember, p.WelcomeEmail, p.UserGroups
+}
+
+// into puts them into a policy.
+func (r *rulePolicy) into(p *Policy) {
+	p.OnDeactivate, p.OnDelete, p.OnDeleteAdopted = r.OnDeactivate, r.OnDelete, r.OnDeleteAdopted
+	p.OnRename, p.OnRenameConflict = r.OnRename, r.OnRenameConflict
+	p.ManualRoles, p.UnownedAttributes, p.NoIdentityAttributes = r.ManualRoles, r.UnownedAttributes, r.NoIdentityAttributes
+	p.SuspendRemember, p.WelcomeEmail, p.UserGroups = r.SuspendRemember, r.WelcomeEmail, r.UserGroups
+}
+
 // rulesOf are the rules among options, whose defaults are filled in.
 func rulesOf(o *Options) (*ruleset, error) {
-	p := o.Policy
-	r := &ruleset{
-		Mapping: o.Rules.Spec(),
-		Policy: rulePolicy{OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
-			OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
-			NoIdentityAttributes: p.NoIdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups},
-		rules:   o.Rules,
-		offered: o.Now(),
-	}
+	r := &ruleset{Mapping: o.Rules.Spec(), rules: o.Rules, offered: o.Now()}
+	r.Policy.of(&o.Policy)
 	for _, address := range o.Protected {
 		r.Protected = append(r.Protected, mapping.FoldAddress(address))
 	}
@@ -105,11 +114,7 @@ func approvedRules(kept *store.Rules) (*ruleset, error) {
 // into makes these the rules of options.
 func (r *ruleset) into(o *Options) {
 	o.Rules, o.Protected = r.rules, r.Protected
-	p := &o.Policy
-	p.OnDeactivate, p.OnDelete, p.OnDeleteAdopted = r.Policy.OnDeactivate, r.Policy.OnDelete, r.Policy.OnDeleteAdopted
-	p.OnRename, p.OnRenameConflict = r.Policy.OnRename, r.Policy.OnRenameConflict
-	p.ManualRoles, p.UnownedAttributes, p.NoIdentityAttributes = r.Policy.ManualRoles, r.Policy.UnownedAttributes, r.Policy.NoIdentityAttributes
-	p.SuspendRemember, p.WelcomeEmail, p.UserGroups = r.Policy.SuspendRemember, r.Policy.WelcomeEmail, r.Policy.UserGroups
+	r.Policy.into(&o.Policy)
 }
 
 // steadyStore is a store in whose transactions the rules do not change: Options.Rules,

@@ -211,26 +211,31 @@ func (d *Directory) carryOut(ctx context.Context) (more bool, err error) {
 	if err := d.store.View(ctx, read); err != nil || at.Hash == "" {
 		return false, err
 	}
+	done, mine := false, false
 	err = d.store.Update(ctx, func(tx store.Tx) error {
+		done, mine = false, false
 		if err := read(tx); err != nil || at.Hash != force.hash { // approved anew: follow comes first
 			return err
 		}
-		before := at.Hash
+		mine = true
 		if err := d.carryBatch(tx, &at); err != nil {
 			return err
 		}
-		if at.Hash == "" {
-			d.event(tx, Caller{}, "rules.carried_out", "", "", map[string]any{"hash": before, "changed": at.Changed})
-			d.o.Log.Info("the rules in force are carried out", "hash", before, "changed", at.Changed)
-			at = carrying{}
+		if at.Hash != "" {
+			return writeState(tx, d.ofTenant("rules"), at)
 		}
-		return writeState(tx, d.ofTenant("rules"), at)
+		done = true
+		d.event(tx, Caller{}, "rules.carried_out", "", "", map[string]any{"hash": force.hash, "changed": at.Changed})
+		return writeState(tx, d.ofTenant("rules"), carrying{})
 	})
 	if err != nil {
 		return false, err
 	}
+	if done {
+		d.o.Log.Info("the rules in force are carried out", "hash", force.hash, "changed", at.Changed)
+	}
 	d.wakeScheduler()
-	return at.Hash != "", nil
+	return mine && !done, nil
 }
 
 func (d *Directory) carryBatch(tx store.Tx, at *carrying) error {
