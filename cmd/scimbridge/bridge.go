@@ -120,6 +120,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return nil, nil, err
 	}
 	o := directoryOptions(t, b.store, log)
+	o.Retention = directory.Retention{Events: b.cfg.Retention.Events, Tombstones: b.cfg.Retention.Tombstones}
 	o.Workspace, o.WisdomAI = w.workspace(t), client
 	o.OnLook = func(l store.Look) {
 		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
@@ -128,6 +129,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		}
 	}
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
+	o.OnDrift = func(kind string) { m.Drift(t.Name, kind) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
 	dir, err := directory.New(ctx, o)
 	if err != nil {
@@ -184,6 +186,10 @@ func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directo
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge,
 			Concurrency: t.Delivery.Concurrency, Batch: t.Delivery.Batch, Share: t.Delivery.Share, Rate: t.Delivery.Rate},
 		Brake: &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+
+		Drift: directory.DriftOptions{Lost: t.Drift.Lost, Changed: t.Drift.Changed},
+
+		Protected: t.Protected,
 	}
 }
 
@@ -311,7 +317,9 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
+			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -360,8 +368,20 @@ func (b *bridge) health(ctx context.Context) any {
 		if h.Failed > 0 {
 			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
 		}
-		if h.Holds > 0 {
-			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)
+		if h.Drift.Lost > 0 {
+			problem("tenant %s: access of %d account(s) was taken away at WisdomAI and is not given again; `scimbridge drift` lists them", t.Name, h.Drift.Lost)
+		}
+		if h.Drift.Contested > 0 {
+			problem("tenant %s: what the bridge repairs of %d account(s) is undone again and again; `scimbridge drift` lists them", t.Name, h.Drift.Contested)
+		}
+		if n := h.Holds - h.Protected; n > 0 {
+			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person: `scimbridge brake list --tenant %[1]s`", t.Name, n)
+		}
+		if h.Protected > 0 {
+			problem("tenant %s: %d change(s) about protected people are held: `scimbridge brake list --tenant %[1]s`", t.Name, h.Protected)
+		}
+		for _, r := range h.MassRevocations {
+			problem("tenant %s: %s. It was carried out; if it was not meant, undo it at the identity provider", t.Name, r)
 		}
 		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
 			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))

@@ -110,7 +110,12 @@ Run it:        scimbridge serve`,
 		}
 		return nil
 	}
-	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken())
+	root.AddCommand(
+		newDemo(), newServe(), newSimulate(),
+		newConfig(), newCheck(), newToken(),
+		newBrake(),
+		newDrift(), newUsers(),
+	)
 	return root
 }
 

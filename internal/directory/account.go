@@ -90,9 +90,24 @@ type memory struct {
 	Lost grants `json:"lost,omitempty"`
 	// LostPerson: he was confirmed present and somebody else deleted him (V-30).
 	LostPerson bool `json:"lost_person,omitempty"`
+	// Left are keys of ours with somebody else's value, left so until then (V-30).
+	Left []string `json:"left,omitempty"`
+	// Drift is what somebody else changed since the last SCIM write about this person (V-30).
+	Drift []difference `json:"drift,omitempty"`
+	// Removal is the record of what the last suspension or deletion took (V-38); 0: none.
+	Removal int64 `json:"removal,omitempty"`
+	// Seen is what was confirmed before the version that is on its way (V-30).
+	Seen *seen `json:"seen,omitempty"`
 	// GoneID is the WisdomAI id of who was there before the address became empty: the
 	// same id seen again is a delete that had no effect, another is another person (V-09).
 	GoneID string `json:"gone_id,omitempty"`
+	// Held is a delete that is carried out as a suspension and waits for a person (V-08, V-33).
+	Held *heldDelete `json:"held,omitempty"`
+	// Kept are roles that somebody protected keeps although they are not wanted any more (V-34).
+	Kept grants `json:"kept,omitempty"`
+	// Spared is the version that a person decided not to carry out: nothing is taken from
+	// somebody who was protected (`brake discard`). 0: none.
+	Spared int64 `json:"spared,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
 }
@@ -115,6 +130,19 @@ type unanswered struct {
 	Present    bool   `json:"present,omitempty"`    // he may have been created
 	Deleted    bool   `json:"deleted,omitempty"`    // he may have been deleted
 }
+
+// heldDelete mirrors the open hold of a delete, so that plan goes by it.
+type heldDelete struct {
+	Reason   string    `json:"reason"`
+	WisdomID string    `json:"wisdom_id,omitempty"` // whom it is about, as far as known
+	Released time.Time `json:"released,omitzero"`
+}
+
+// released reports whether a person let the delete go; it does so for no hold too: false.
+func (h *heldDelete) released() bool { return h != nil && !h.Released.IsZero() }
+
+// spared reports whether a person decided that what is wanted now is not carried out.
+func (a *account) spared() bool { return a.memory.Spared != 0 && a.memory.Spared == a.Version }
 
 func decodeAccount(row *store.Account) (*account, error) {
 	a := &account{Account: row}
@@ -150,6 +178,8 @@ func (a *account) put(tx store.Tx) error {
 		}
 		*c.into = data
 	}
+	a.Drift = a.driftOf()
+	a.Admin = a.Present && a.held().has(admin)
 	return tx.PutAccount(a.Account)
 }
 
@@ -164,13 +194,19 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
-	lost := len(a.memory.Lost) > 0 || a.memory.LostPerson
-	a.memory.Lost, a.memory.LostPerson = nil, false // a SCIM write about this person (V-30)
-	if a.desired.equal(w) && a.Version > 0 && !lost {
+	left := a.endDrift() // a SCIM write about this person (V-30)
+	if a.desired.equal(w) && a.Version > 0 && !left {
 		return false
+	}
+	switch {
+	case w.State != present:
+		a.memory.Seen = nil
+	case a.desired.State == present && a.Present && a.atRest():
+		a.memory.Seen = &seen{Roles: a.desired.Roles.filter(a.actual.Roles.covers)}
 	}
 	a.desired = w
 	a.Version++
+	a.memory.Kept, a.memory.Spared = nil, 0 // judged anew
 	a.owned = a.owned.plus(w.Roles, w.Attributes)
 	a.due(now)
 	a.Taking = a.Taking || a.takes()

@@ -218,10 +218,19 @@ func TestV15ARequestDoesNotWaitWithAnotherPersonsBackOff(t *testing.T) {
 		ann := w.create(person("ann@example.com")).ID
 		w.group("Explorers", ann)
 		w.pass(10 * time.Minute)
-		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "http", HTTP: 503, Times: 3})
-		w.mustUpdate(ann, "active", false) // three failures: she rests for some seconds
+		var down atomicBool
+		down.set(true)
+		w.watch(func(mutations []wisdom.Mutation) []error {
+			if !down.get() {
+				return nil
+			}
+			return []error{&wisdom.Error{Op: "createUsers", Kind: wisdom.Transient, HTTPStatus: 500, Message: "for a while"}}
+		})
+		w.mustUpdate(ann, "active", false)
+		w.pass(10 * time.Second) // four failures: her next try is in some seconds
+		down.set(false)
 		w.create(person("bob@example.com"))
-		w.pass(2 * time.Second)
+		w.pass(time.Second)
 		w.wantAt("ann@example.com", "no role")
 	})
 }

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -98,7 +99,10 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	if err != nil {
 		return step{}, outcome{}, err
 	}
-	st := d.o.plan(a, s)
+	st, err := d.allowed(tx, a, s)
+	if err != nil {
+		return step{}, outcome{}, err
+	}
 	a.Taking = st.taking
 	if st.kind != stepNone {
 		switch reason, err := d.halted(tx); {
@@ -128,7 +132,7 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		a.LastError = a.desired.Problem
 		return st, outcome{state: delivered}, nil
 	case stepWait:
-		a.Due = now.Add(parkedFor)
+		a.Due = now.Add(cmp.Or(st.within, parkedFor))
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
 	}
@@ -146,6 +150,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 // basis, that a call is open (V-11, V-22, V-25).
 func (d *Directory) open(tx store.Tx, a *account, st step) error {
 	now := tx.Now()
+	if err := d.recordTaken(tx, a, st); err != nil {
+		return err
+	}
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
@@ -161,7 +168,7 @@ func (d *Directory) open(tx store.Tx, a *account, st step) error {
 		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
 			break // the same delete once more
 		}
-		return tx.RecordDelete(a.Workspace, a.EmailKey, now)
+		return d.countDelete(tx, a, now)
 	}
 	return nil
 }
@@ -218,12 +225,22 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	if len(s.attributes) > 0 {
 		detail["attributes"] = slices.Sorted(maps.Keys(s.attributes))
 	}
+	if takesAdmin(a, s.step) {
+		if err := d.adminTaken(tx, a, number); err != nil {
+			return outcome{}, err
+		}
+	}
 	if s.err == nil {
 		d.event(tx, Caller{}, "delivery.call", a.UserID, a.Email, detail)
 		for _, role := range d.privilegedGiven(a, s.step) {
 			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
 		}
 		a.answered(s.step)
+		if s.kind == stepDelete {
+			if err := d.settleDelete(tx, a); err != nil {
+				return outcome{}, err
+			}
+		}
 		a.Attempts, a.LastError = 0, ""
 		return outcome{}, nil
 	}
@@ -269,9 +286,13 @@ func (a *account) answered(st step) {
 		a.Present, a.WisdomID = true, ""
 		a.actual.Roles, a.actual.Database = st.roles, maps.Clone(st.attributes)
 		a.MissingLook, a.MissingSince = 0, time.Time{}
+		a.memory.Seen = nil
 		*u = unanswered{}
 	case stepRoles:
 		a.actual.Roles = st.roles
+		if a.memory.Seen != nil { // what we took nobody else did (V-30)
+			a.memory.Seen.Roles = a.memory.Seen.Roles.filter(st.roles.covers)
+		}
 		u.Roles, u.Taken = nil, nil
 	case stepAttributes:
 		a.actual.Database = maps.Clone(st.attributes)
@@ -291,6 +312,7 @@ func (a *account) unanswered(st step, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}
@@ -326,46 +348,6 @@ func (d *Directory) backoff(attempts int, taking bool, retryAfter time.Duration)
 	}
 	wait += time.Duration(d.o.Rand() * float64(wait) / 5)
 	return max(wait, min(retryAfter, time.Hour))
-}
-
-// mayDelete asks the brake whether one more irreversible delete is allowed now (V-33).
-func (d *Directory) mayDelete(tx store.Tx, now time.Time) bool {
-	done, err := tx.CountDeletes(d.o.Workspace, now.Add(-d.o.Brake.Window))
-	if err != nil {
-		return false
-	}
-	managed, err := tx.CountManaged(d.o.Tenant)
-	if err != nil {
-		return false
-	}
-	allowance := max(min(d.o.Brake.MaxDeletes, int(float64(managed+done)*d.o.Brake.MaxPercent/100)), d.o.Brake.Floor)
-	return done < allowance
-}
-
-// ensureHold makes visible that a delete was carried out as a suspension and waits for a person (V-08, V-33).
-func (d *Directory) ensureHold(tx store.Tx, a *account, reason string, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil || len(open) > 0 {
-		return err
-	}
-	d.event(tx, Caller{}, "hold.delete", a.UserID, a.Email, map[string]any{"reason": reason})
-	return tx.PutHold(&store.Hold{Tenant: a.Tenant, Workspace: a.Workspace, Kind: "delete", Account: a.ID, EmailKey: a.EmailKey,
-		WisdomID: a.WisdomID, Reason: reason, Created: now})
-}
-
-// withdrawHolds settles the holds of an account that is taken up again (V-10).
-func (d *Directory) withdrawHolds(tx store.Tx, a *account, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil {
-		return err
-	}
-	for _, h := range open {
-		h.Settled, h.Outcome = now, "withdrawn"
-		if err := tx.PutHold(h); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // event appends to the event log; a Caller without a token is the bridge itself. It

@@ -86,6 +86,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
 	wg.Go(func() { d.watch(ctx) })
+	wg.Go(func() { d.prune(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()
@@ -142,6 +143,7 @@ func (a *account) abandoned(look int64, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

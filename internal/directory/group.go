@@ -16,7 +16,7 @@ import (
 // The answer carries Members.
 func (d *Directory) CreateGroup(ctx context.Context, by Caller, draft GroupDraft) (Group, error) {
 	var id string
-	err := d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+	err := d.writeGroup(ctx, by, func(tx store.Tx, w *groupWrite) error {
 		now := tx.Now()
 		id = uuid.NewString()
 		w.group = &store.Group{Tenant: d.o.Tenant, ID: id, DisplayName: draft.DisplayName, DisplayNameKey: FoldName(draft.DisplayName),
@@ -112,7 +112,7 @@ func (d *Directory) ReplaceGroup(ctx context.Context, by Caller, id string, pre 
 // UpdateGroup is PATCH: changes in order, all or none. The answer has no Members. What changes nothing leaves the version.
 func (d *Directory) UpdateGroup(ctx context.Context, by Caller, id string, pre Precondition, changes []GroupChange) (Group, error) {
 	var group Group
-	err := d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+	err := d.writeGroup(ctx, by, func(tx store.Tx, w *groupWrite) error {
 		g, err := d.findGroup(tx, id)
 		if err != nil {
 			return err
@@ -159,7 +159,7 @@ func (d *Directory) UpdateGroup(ctx context.Context, by Caller, id string, pre P
 
 // DeleteGroup deletes a group; its members lose what it granted. Errors: NotFound, PreconditionFailed.
 func (d *Directory) DeleteGroup(ctx context.Context, by Caller, id string, pre Precondition) error {
-	return d.writeGroup(ctx, func(tx store.Tx, w *groupWrite) error {
+	return d.writeGroup(ctx, by, func(tx store.Tx, w *groupWrite) error {
 		g, err := d.findGroup(tx, id)
 		if err != nil {
 			return err
@@ -196,12 +196,12 @@ func (d *Directory) checkGroupName(tx store.Tx, g *store.Group) error {
 
 // writeGroup runs a group's write in one transaction, works out what it means for the
 // people concerned, and delivers.
-func (d *Directory) writeGroup(ctx context.Context, fn func(store.Tx, *groupWrite) error) error {
+func (d *Directory) writeGroup(ctx context.Context, by Caller, fn func(store.Tx, *groupWrite) error) error {
 	d.looker.noteTraffic()
 	var touched []int64
 	err := d.withUnknown(ctx, func() error {
 		return d.store.Update(ctx, func(tx store.Tx) error {
-			w := &groupWrite{d: d, tx: tx, affected: map[string]bool{}}
+			w := &groupWrite{d: d, tx: tx, by: by, affected: map[string]bool{}}
 			if err := fn(tx, w); err != nil {
 				return err
 			}

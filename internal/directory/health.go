@@ -27,7 +27,12 @@ type Health struct {
 	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"` // wait for a person
+	Holds       int       `json:"holds"`     // wait for a person
+	Protected   int       `json:"protected"` // of Holds: what V-34 does not let happen
+	// MassRevocations are what the brake's window reported (V-33).
+	MassRevocations []MassRevocation `json:"mass_revocations,omitempty"`
+	// Drift counts the accounts that somebody else changed (V-30).
+	Drift DriftCounts `json:"drift"`
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -57,8 +62,21 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
 			return err
 		}
+		if h.Drift, err = d.driftCounts(tx); err != nil {
+			return err
+		}
 		holds, err := tx.Holds(d.o.Tenant)
-		h.Holds = len(holds)
+		if err != nil {
+			return err
+		}
+		h.Holds, h.Protected = len(holds), 0
+		for _, held := range holds {
+			if held.Kind == holdProtected {
+				h.Protected++
+			}
+		}
+		w, _, err := d.brakeWindow(tx, tx.Now())
+		h.MassRevocations = w.Reported
 		return err
 	})
 	return h, err

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -250,6 +251,14 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	}
 	for _, f := range d.o.observe(a, look, row) {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
+		if kind, ok := strings.CutPrefix(f.kind, "drift."); ok && d.o.OnDrift != nil {
+			d.o.OnDrift(kind)
+		}
+	}
+	if wasPresent && !a.Present {
+		if err := d.settleDelete(tx, a); err != nil {
+			return err
+		}
 	}
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
@@ -258,7 +267,7 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
 		a.CreatedByBridge = false
 		a.Version, a.Delivered, a.Confirmed = 0, 0, 0
-		if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+		if err := d.withdrawHolds(tx, a); err != nil {
 			return err
 		}
 	}

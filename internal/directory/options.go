@@ -31,12 +31,16 @@ type Options struct {
 	// Observe records and answers everything, makes looks, and delivers nothing.
 	Observe bool
 
-	Policy   Policy
-	Groups   GroupOptions
-	Users    UserOptions
-	Listing  Listing
-	Delivery DeliveryOptions
-	Brake    *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	Policy    Policy
+	Groups    GroupOptions
+	Users     UserOptions
+	Listing   Listing
+	Delivery  DeliveryOptions
+	Brake     *Brake // nil: 50 deletes, 5 percent, never fewer than 10, in an hour
+	Drift     DriftOptions
+	Retention Retention
+	// Protected are addresses, as shown or as at WisdomAI, of people who are never suspended or deleted (V-34).
+	Protected []string
 
 	Log *slog.Logger
 	// Now is the process's clock; it must agree with the store's. nil: time.Now.
@@ -48,6 +52,9 @@ type Options struct {
 	OnDelivery func(op string, err error)
 	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
 	OnPrivilegedGrant func(role string)
+	// OnDrift is told of everything that somebody else changed, by the kind of its event: "lost",
+	// "deleted", "extra", "changed", "contested" (V-30).
+	OnDrift func(kind string)
 }
 
 // Policy is what happens to access at each turn of a working life. The words are
@@ -131,6 +138,10 @@ func (o Options) withDefaults() Options {
 	word(&o.Policy.OnRenameConflict, "refuse")
 	word(&o.Policy.ManualRoles, "keep")
 	word(&o.Policy.UnownedAttributes, "keep")
+	word(&o.Drift.Lost, "report")
+	word(&o.Drift.Changed, "repair")
+	def(&o.Retention.Events, 400*24*time.Hour)
+	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)

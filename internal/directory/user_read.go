@@ -148,6 +148,9 @@ func (d *Directory) deliveryOf(tx store.Tx, u *store.User) (Delivery, error) {
 	default:
 		del.State = DeliveryConfirmed
 	}
+	if open := a.openDrift(); len(open) > 0 && del.Detail == "" {
+		del.Detail = open[0].Item + ": " + open[0].Becomes
+	}
 	if del.Since.IsZero() {
 		del.Since = u.Modified
 	}

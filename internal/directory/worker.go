@@ -214,6 +214,9 @@ func (d *Directory) schedule(ctx context.Context) {
 		case <-timer.C:
 		}
 		timer.Reset(pollEvery)
+		if err := d.reviewProtected(ctx); err != nil && ctx.Err() == nil {
+			d.o.Log.Error("what is held of protected people could not be looked at again", "error", err)
+		}
 		if d.feed(ctx) {
 			timer.Reset(20 * time.Millisecond) // there is more: come back when the workers caught up
 		}

@@ -169,3 +169,11 @@ func (r *Rules) ShowAddress(address string) string {
 	shown, _ := r.bounds.withoutPlus(address)
 	return shown
 }
+
+// DeliveredAddress is the address that ShowAddress shows: with the tenant's plus suffix.
+func (r *Rules) DeliveredAddress(shown string) string {
+	if _, ok := r.bounds.withoutPlus(shown); ok {
+		return shown
+	}
+	return r.bounds.withPlus(shown)
+}

@@ -76,8 +76,10 @@ type Tx interface {
 	AccountTx
 	LookTx
 	HoldTx
+	RemovalTx
 	TokenTx
 	EventTx
+	RetentionTx
 	MetaTx
 }
 
@@ -312,6 +314,9 @@ type Account struct {
 	Attempts  int
 	LastError string
 	Failed    int64 // the version that was refused for good; 0: none
+
+	Drift int  // what somebody else changed, as bits of package directory's; 0: nothing (V-30)
+	Admin bool // holds, or may hold, the role ADMIN everywhere: of these one must stay (V-34)
 }
 
 // Due is an account that has something to do.
@@ -362,6 +367,8 @@ type AccountTx interface {
 	UnconfirmedAccounts(workspace string) ([]*Account, error)
 	// AccountsOf are all accounts that belong or belonged to a user, by id.
 	AccountsOf(tenant, userID string) ([]*Account, error)
+	// AdminAccounts are those of a workspace marked Admin, by id.
+	AdminAccounts(workspace string) ([]*Account, error)
 	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
 	// through all of them in transactions of bounded size.
 	Accounts(workspace string, after int64, limit int) ([]*Account, error)
@@ -370,6 +377,10 @@ type AccountTx interface {
 	PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*Account, error)
 	// FailedAccounts are at most limit accounts with a Failed version and an id after the one named, by id.
 	FailedAccounts(workspace string, after int64, limit int) ([]*Account, error)
+	// DriftedAccounts are at most limit accounts of a tenant with Drift and an id after the one named, by id.
+	DriftedAccounts(tenant string, after int64, limit int) ([]*Account, error)
+	// CountDrift counts the accounts of a tenant by their Drift, those without left out.
+	CountDrift(tenant string) (map[int]int, error)
 	// KnownAccounts are all accounts of a workspace, in any order.
 	KnownAccounts(workspace string) iter.Seq2[Known, error]
 	// Backlog counts the accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
@@ -427,14 +438,16 @@ type Hold struct {
 	ID        int64
 	Tenant    string
 	Workspace string
-	Kind      string // "delete", ...
+	Kind      string // "delete": carried out as a suspension; "protected": somebody whom V-34 protects
 	Account   int64
 	EmailKey  string
 	WisdomID  string
 	Reason    string
 	Created   time.Time
 	Settled   time.Time // zero: open
-	Outcome   string    // "released", "discarded", "withdrawn"
+	Outcome   string    // "released", "discarded", "withdrawn", "carried_out"
+	Wish      []byte    // JSON: what the IdP asked for and was refused; empty: nothing
+	Released  time.Time // when a person released it; zero: nobody did
 }
 
 type HoldTx interface {
@@ -442,6 +455,8 @@ type HoldTx interface {
 	PutHold(*Hold) error
 	// Holds are the open holds of a tenant, oldest first.
 	Holds(tenant string) ([]*Hold, error)
+	// HoldsOfKind are the open holds of a tenant of that kind, oldest first.
+	HoldsOfKind(tenant, kind string) ([]*Hold, error)
 	// HoldsOf are the open holds of an account, oldest first.
 	HoldsOf(account int64) ([]*Hold, error)
 	// RecordDelete counts a deleteUsersFromWorkspace for the brake (V-33).
@@ -450,6 +465,35 @@ type HoldTx interface {
 	CountDeletes(workspace string, since time.Time) (int, error)
 	// CountManaged is the number of managed users of a tenant.
 	CountManaged(tenant string) (int, error)
+}
+
+// Removal is what a suspension or deletion takes from an account, recorded before it is taken (V-38).
+type Removal struct {
+	ID        int64 // 0: not stored yet; given by PutRemoval
+	Tenant    string
+	Workspace string
+	Account   int64
+	EmailKey  string
+	UserID    string    // the user who was suspended or deleted
+	Kind      string    // package directory's
+	Taken     []byte    // JSON: package directory's
+	At        time.Time // of the write that caused it
+	Token     string    // that wrote, "" for the bridge itself
+	Request   string
+	Settled   time.Time // zero: could be given back
+	Outcome   string    // "restored", "reactivated"
+}
+
+type RemovalTx interface {
+	// PutRemoval inserts (ID 0; it gets one, never used before) or replaces; ErrNotFound for an ID that is not there.
+	PutRemoval(*Removal) error
+	// Removal finds a removal by id; ErrNotFound.
+	Removal(id int64) (*Removal, error)
+	// RemovalsOf are those of an account that are not settled, in the order in which they were stored.
+	RemovalsOf(account int64) ([]*Removal, error)
+	// RemovalsBy are at most limit removals that a token of the tenant caused at or after since and that are
+	// not settled, with an id after the one named, by id.
+	RemovalsBy(tenant, token string, since time.Time, after int64, limit int) ([]*Removal, error)
 }
 
 // Token is a bearer token without its secret.
@@ -506,6 +550,25 @@ type EventTx interface {
 	Events(tenant string, after int64, limit int) ([]*Event, error)
 	// FindEvents are the events that a query selects, in order.
 	FindEvents(q EventQuery) ([]*Event, error)
+	// EventsAbout are the last events of a tenant with that Resource, at most limit, newest first.
+	EventsAbout(tenant, resource string, limit int) ([]*Event, error)
+}
+
+// Aged names rows that lose their use with time.
+type Aged string
+
+const (
+	AgedEvents     Aged = "events"     // by Time
+	AgedTombstones Aged = "tombstones" // by when the user or group was deleted
+	AgedRemovals   Aged = "removals"   // by At
+	AgedHolds      Aged = "holds"      // settled ones, by Settled
+	AgedDeletes    Aged = "deletes"    // those that RecordDelete counted
+)
+
+type RetentionTx interface {
+	// Prune removes at most limit rows of a kind, of all tenants, that are older than before, the oldest
+	// first, and says how many it removed. Fewer than limit: there are no more.
+	Prune(kind Aged, before time.Time, limit int) (int, error)
 }
 
 // MetaTx keeps what belongs to the store as a whole, by name. Names are the callers'.

@@ -73,3 +73,9 @@ func findEvents(q store.EventQuery) (query string, args []any) {
 	}
 	return selectEvent + "WHERE " + strings.Join(where, " AND ") + order, append(args, max(q.Limit, 0))
 }
+
+const eventsAbout = "WHERE tenant = ? AND resource = ? AND resource <> '' ORDER BY seq DESC LIMIT ?"
+
+func (t *tx) EventsAbout(tenant, resource string, limit int) ([]*store.Event, error) {
+	return all(t, scanEvent, selectEvent+eventsAbout, tenant, resource, max(limit, 0))
+}

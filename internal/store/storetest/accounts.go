@@ -71,7 +71,7 @@ var accounts = []test{
 		full.ID, full.EmailKey = want.ID, want.EmailKey
 		full.Uncertain, full.CallOpen = at(3), true
 		full.LeaseHolder, full.LeaseUntil, full.LeaseFence = "me", at(4), 5
-		full.Due, full.Taking, full.Pending, full.Failed = at(6), true, at(7), 8
+		full.Due, full.Taking, full.Pending, full.Failed, full.Admin = at(6), true, at(7), 8, true
 		bare := &store.Account{ID: want.ID, Workspace: "w", EmailKey: want.EmailKey}
 		for _, a := range []*store.Account{want, full, bare, full} {
 			t.update(func(tx store.Tx) error { return tx.PutAccount(a) })
@@ -235,6 +235,25 @@ var accounts = []test{
 			return tx.PutAccount(a)
 		})
 		t.equal("after a look", t.accountIDs(unconfirmed), pick(ids, 1, 3))
+	}},
+	{"V-34 AdminAccounts of a workspace", func(t *T) {
+		ids := t.put(4, func(n int, a *store.Account) {
+			a.Admin = n != 1
+			if n == 3 {
+				a.Workspace = "x"
+			}
+		})
+		admins := func(tx store.Tx) ([]*store.Account, error) { return tx.AdminAccounts("w") }
+		t.equal("administrators", t.accountIDs(admins), pick(ids, 0, 2))
+		t.update(func(tx store.Tx) error {
+			a, err := tx.Account(ids[0])
+			if err != nil {
+				return err
+			}
+			a.Admin = false
+			return tx.PutAccount(a)
+		})
+		t.equal("one less", t.accountIDs(admins), pick(ids, 2))
 	}},
 	{"AccountsOf a user, former ones too", func(t *T) {
 		ids := t.put(5, func(n int, a *store.Account) {

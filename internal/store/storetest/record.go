@@ -14,7 +14,7 @@ var holds = []test{
 		hold := func(n int) *store.Hold {
 			return &store.Hold{
 				Tenant: "t", Workspace: "w", Kind: "delete", Account: int64(n % 2), EmailKey: fmt.Sprintf("user%d@example.com", n),
-				WisdomID: "u_1", Reason: "brake", Created: at(-n),
+				WisdomID: "u_1", Reason: "brake", Created: at(-n), Wish: fmt.Appendf(nil, `{"what":"delete","n":%d}`, n), Released: at(n + 1),
 			}
 		}
 		var all []*store.Hold
@@ -42,12 +42,19 @@ var holds = []test{
 		t.equal("of u", of("u"), []*store.Hold{all[3]})
 		t.equal("of account 0", ofAccount(0), []*store.Hold{all[2], all[0]})
 		t.equal("of account 1", ofAccount(1), []*store.Hold{all[3], all[1]})
+		ofKind := func(tenant, kind string) []*store.Hold {
+			return reads(t, func(tx store.Tx) ([]*store.Hold, error) { return tx.HoldsOfKind(tenant, kind) })
+		}
+		t.equal("deletes of t", ofKind("t", "delete"), []*store.Hold{all[2], all[1], all[0]})
 		t.update(func(tx store.Tx) error {
 			all[2].Settled, all[2].Outcome = at(9), "released"
-			all[1].Reason = "protected"
+			all[1].Kind, all[1].Reason, all[1].Wish, all[1].Released = "protected", "the last ADMIN", nil, time.Time{}
 			return errors.Join(tx.PutHold(all[2]), tx.PutHold(all[1]))
 		})
 		t.equal("of t, one settled", of("t"), []*store.Hold{all[1], all[0]})
+		t.equal("deletes of t, one settled", ofKind("t", "delete"), []*store.Hold{all[0]})
+		t.equal("protected of t", ofKind("t", "protected"), []*store.Hold{all[1]})
+		t.equal("protected of u", ofKind("u", "protected"), []*store.Hold(nil))
 		t.equal("of account 0, one settled", ofAccount(0), []*store.Hold{all[0]})
 		t.fails(store.ErrNotFound, "PutHold with an id", func(tx store.Tx) error { return tx.PutHold(&store.Hold{ID: 99}) })
 	}},
