@@ -24,7 +24,8 @@ type Directory struct {
 	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
 
-	breadth breadth
+	breadth    breadth
+	ownerAsked time.Time // when whose key it is was last answered; the looks' alone
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
@@ -133,7 +134,7 @@ func (d *Directory) takeUp(ctx context.Context) error {
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
 func (d *Directory) rouse(ctx context.Context, taking bool) error {
-	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, taking) })
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, d.o.Tenant, taking) })
 }
 
 // abandoned ends a call whose process died: nobody knows which step it was, so

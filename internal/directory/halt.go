@@ -96,7 +96,7 @@ func (d *Directory) eachPending(ctx context.Context, fn func(store.Tx, *account)
 			from, at := since, last
 			err := d.store.Update(ctx, func(tx store.Tx) error {
 				n, since, last = 0, from, at
-				rows, err := tx.PendingAccounts(d.o.Workspace, taking, since, last, applyBatch)
+				rows, err := tx.PendingAccounts(d.o.Workspace, d.o.Tenant, taking, since, last, applyBatch)
 				if err != nil {
 					return err
 				}

@@ -54,7 +54,7 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
-		b, err := tx.Backlog(d.o.Workspace)
+		b, err := tx.Backlog(d.o.Workspace, d.o.Tenant)
 		if err != nil {
 			return err
 		}

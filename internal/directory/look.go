@@ -32,6 +32,7 @@ type known struct {
 // look makes one complete listUsers and applies it. What differs from what is known is
 // staged while the listing streams; nothing is concluded before it is complete (V-23).
 func (d *Directory) look(ctx context.Context) (store.Look, error) {
+	d.askOwner(ctx)
 	var look *store.Look
 	accounts := map[string]*known{}
 	err := d.store.Update(ctx, func(tx store.Tx) error {

@@ -15,6 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
+	// CurrentUser is the owner of the key.
+	CurrentUser(ctx context.Context) (wisdom.User, error)
 	// Mutate sends mutations as one request and returns an error for each, nil for OK.
 	Mutate(ctx context.Context, mutations []wisdom.Mutation) []error
 }

@@ -7,10 +7,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/wisdom"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -29,16 +31,29 @@ func admins(w *world) {
 // keyOf makes the bridge's key somebody's, as a question to WisdomAI would.
 func (w *world) keyOf(email string) {
 	w.t.Helper()
-	o := keyOwner{Email: email}
+	k := &keyed{WisdomAI: w.dir.wisdom, owner: wisdom.User{Email: email}}
 	for _, u := range w.sim.Users() {
 		if u.Email == email {
-			o.ID = u.ID
+			k.owner.ID = u.ID
 		}
 	}
-	if err := w.store.Update(w.t.Context(), func(tx store.Tx) error { return writeState(tx, w.dir.ofWorkspace("owner"), []keyOwner{o}) }); err != nil {
+	if was, again := w.dir.wisdom.(*keyed); again {
+		k.WisdomAI = was.WisdomAI
+	}
+	synctest.Wait() // a look that is asking
+	w.dir.wisdom = k
+	if err := w.store.Update(w.t.Context(), func(tx store.Tx) error { return w.dir.ownedBy(tx, k.owner.ID, email) }); err != nil {
 		w.t.Fatal(err)
 	}
 }
+
+// keyed is WisdomAI with somebody else's key.
+type keyed struct {
+	WisdomAI
+	owner wisdom.User
+}
+
+func (k *keyed) CurrentUser(context.Context) (wisdom.User, error) { return k.owner, nil }
 
 // watchAdmins fails the test when nobody but the key's owner is ADMIN after a call.
 func (w *world) watchAdmins(but string) {

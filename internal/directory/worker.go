@@ -231,7 +231,7 @@ func (d *Directory) feed(ctx context.Context) (more bool) {
 	var due []store.Due
 	err := d.store.View(ctx, func(tx store.Tx) error {
 		var err error
-		due, err = tx.DueAccounts(d.o.Workspace, tx.Now(), batch)
+		due, err = tx.DueAccounts(d.o.Workspace, d.o.Tenant, tx.Now(), batch)
 		return err
 	})
 	if err != nil {
