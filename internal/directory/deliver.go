@@ -123,12 +123,13 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	}
 	st := d.o.plan(a, s)
 	a.Taking = st.taking
+	a.memory.WaitsForLook = false
 	if st.kind != stepNone {
 		switch reason, err := d.halted(tx); {
 		case err != nil:
 			return step{}, outcome{}, err
 		case reason != "": // before anything is recorded or waited for that belongs to a delivery
-			a.Due, a.LastError = now.Add(haltedFor), reason
+			a.Due, a.LastError, a.memory.CallsFail = now.Add(haltedFor), reason, time.Time{}
 			return st, outcome{state: gated, err: errors.New(reason)}, nil
 		}
 	}
@@ -148,10 +149,10 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 			d.event(tx, Caller{}, "delivery.delivered", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Version})
 		}
 		a.Due, a.Pending, a.Attempts, a.Failed, a.Taking = time.Time{}, time.Time{}, 0, 0, false
-		a.LastError = a.desired.Problem
+		a.LastError, a.memory.CallsFail = a.desired.Problem, time.Time{}
 		return st, outcome{state: delivered}, nil
 	case stepWait:
-		a.Due = now.Add(parkedFor)
+		a.Due, a.memory.WaitsForLook = now.Add(parkedFor), true
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
 	}
@@ -159,7 +160,7 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	case err != nil:
 		return step{}, outcome{}, err
 	case reason != "":
-		a.Due, a.LastError = now.Add(parkedFor), reason
+		a.Due, a.LastError, a.memory.CallsFail = now.Add(parkedFor), reason, time.Time{}
 		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
 
@@ -263,6 +264,9 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		return outcome{}, err
 	}
 	a.CallOpen, a.CallLook, a.RowHash = false, number, 0
+	if err := d.noteCall(tx, a, s.err); err != nil {
+		return outcome{}, err
+	}
 	detail := map[string]any{"call": s.kind}
 	if s.roles != nil || s.kind == stepRoles {
 		detail["roles"] = s.roles

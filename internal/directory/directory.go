@@ -29,6 +29,7 @@ type Directory struct {
 		users map[string]*creating // by SCIM id
 	}
 	background sync.WaitGroup
+	accepting  acceptances // V-37
 }
 
 // New makes a Directory and records, or checks, which workspace the store's rows of
@@ -61,7 +62,8 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	_, _, err = d.seeAcceptance(ctx)
+	return d, err
 }
 
 // Run converges until ctx is done: it takes up what an earlier process left pending,

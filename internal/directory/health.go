@@ -16,6 +16,8 @@ type Health struct {
 	Mode string `json:"mode"`
 	// Paused is that somebody stopped all deliveries, takings too; zero: nobody did.
 	Paused Pause `json:"paused,omitzero"`
+	// Acceptance is whether writes are answered with success (V-37).
+	Acceptance Acceptance `json:"acceptance,omitzero"`
 	// Reachable is false while the last listing failed.
 	Reachable bool `json:"reachable"`
 	// Problem is why, in WisdomAI's or the transport's words.
@@ -55,6 +57,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		}
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
+			return err
+		}
+		if h.Acceptance, err = d.acceptance(tx); err != nil {
 			return err
 		}
 		holds, err := tx.Holds(d.o.Tenant)

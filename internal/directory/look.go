@@ -130,6 +130,9 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 	recovered := d.looker.failing() != nil // WisdomAI is back
 	werr := d.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		look.Ended = tx.Now()
+		if err := d.noteLook(tx, look.State, err); err != nil {
+			return err
+		}
 		if err := tx.DropStaged(d.o.Workspace, look.Number); err != nil {
 			return err
 		}

@@ -41,6 +41,9 @@ func (d *Directory) UpdateUser(ctx context.Context, by Caller, id string, pre Pr
 		return User{}, translate(err)
 	}
 	d.deliverNow(ctx, touched)
+	if err := d.accepted(ctx); err != nil {
+		return User{}, err
+	}
 	return d.read(ctx, id)
 }
 
@@ -169,7 +172,7 @@ func (d *Directory) DeleteUser(ctx context.Context, by Caller, id string, pre Pr
 		return translate(err)
 	}
 	d.deliverNow(ctx, touched)
-	return nil
+	return d.accepted(ctx)
 }
 
 // check answers If-Match.
