@@ -207,3 +207,31 @@ func TestV37OnePersonWhoseCallsFailEndsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestV37WhoIsHeldUp(t *testing.T) {
+	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
+	calls, looks := trouble{Calls: ago(2 * time.Hour)}, trouble{Looks: ago(2 * time.Hour)}
+	for _, c := range []struct {
+		name   string
+		t      trouble
+		change func(*account)
+		want   time.Time
+	}{
+		{"his calls fail", calls, func(a *account) { a.memory.CallsFail = ago(time.Hour) }, ago(time.Hour)},
+		{"his calls fail for longer than everybody's", calls, func(a *account) { a.memory.CallsFail = ago(5 * time.Hour) }, ago(2 * time.Hour)},
+		{"his calls failed, others' are OK", trouble{}, func(a *account) { a.memory.CallsFail = ago(5 * time.Hour) }, time.Time{}},
+		{"he waits for something else while calls fail", calls, func(*account) {}, time.Time{}},
+		{"he waits for a listing while calls fail", calls, func(a *account) { a.memory.WaitsForLook = true }, time.Time{}},
+		{"he waits for a listing, and none comes", looks, func(a *account) { a.memory.WaitsForLook = true }, ago(2 * time.Hour)},
+		{"he waits for a listing since a moment", looks, func(a *account) { a.memory.WaitsForLook, a.Pending = true, ago(time.Minute) }, ago(time.Minute)},
+		{"he is held while no listing comes", looks, func(*account) {}, time.Time{}},
+		{"he was refused for good", calls, func(a *account) { a.memory.CallsFail, a.Failed, a.Version = ago(time.Hour), 3, 3 }, time.Time{}},
+		{"an older version of him was", calls, func(a *account) { a.memory.CallsFail, a.Failed, a.Version = ago(time.Hour), 2, 3 }, ago(time.Hour)},
+	} {
+		a := someone(func(a *account) { a.Pending = ago(3 * time.Hour) })
+		c.change(a)
+		if got, _ := a.heldUp(c.t); !got.Equal(c.want) {
+			t.Errorf("%s: since %v, want %v", c.name, got, c.want)
+		}
+	}
+}
