@@ -95,6 +95,10 @@ type memory struct {
 	GoneID string `json:"gone_id,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
+	// Took are units that calls answered OK took, and that no settled look has shown gone yet;
+	// Ignored is that one shows them there (V-18).
+	Took    grants   `json:"took,omitempty"`
+	Ignored *ignored `json:"ignored,omitempty"`
 	// CallsFail is since when calls about the account fail for no fault of the person's,
 	// without an OK in between; WaitsForLook is that it waits for one (V-37).
 	CallsFail    time.Time `json:"calls_fail,omitzero"`

@@ -150,6 +150,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		}
 		a.Due, a.Pending, a.Attempts, a.Failed, a.Taking = time.Time{}, time.Time{}, 0, 0, false
 		a.LastError, a.memory.CallsFail = a.desired.Problem, time.Time{}
+		if a.keptByIgnored() {
+			d.looker.noteUnconfirmed(a.CallDeadline.Add(d.o.Listing.Settle))
+		}
 		return st, outcome{state: delivered}, nil
 	case stepWait:
 		a.Due, a.memory.WaitsForLook = now.Add(parkedFor), true
@@ -176,8 +179,8 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		a.memory.Swallowed = a.memory.Swallowed.union(d.o.swallowedByHand(a))
 	case st.kind == stepDelete:
 		a.setAsideAlso(a.manual(), a.foreign(), now)
-		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
-			break // the same delete once more
+		if a.repeatsDelete() {
+			break
 		}
 		if err := tx.RecordDelete(a.Workspace, a.EmailKey, now); err != nil {
 			return step{}, outcome{}, err
@@ -279,6 +282,7 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		for _, role := range d.privilegedGiven(a, s.step) {
 			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
 		}
+		a.took(s.step)
 		a.answered(s.step)
 		a.Attempts, a.LastError = 0, ""
 		return outcome{}, nil

@@ -29,7 +29,10 @@ type Health struct {
 	Taking      int       `json:"pending_removals"` // of Pending: access that should be gone
 	Failed      int       `json:"failed"`
 	Uncertain   int       `json:"uncertain"`
-	Holds       int       `json:"holds"` // wait for a person
+	// Ignored are those who keep access although WisdomAI answered OK to taking it, by the alert's
+	// name (V-18). They are among Taking.
+	Ignored map[string]int `json:"ignored,omitempty"`
+	Holds   int            `json:"holds"` // wait for a person
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -58,6 +61,11 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
 			return err
+		}
+		if h.Taking > 0 {
+			if h.Ignored, err = d.countIgnored(tx); err != nil {
+				return err
+			}
 		}
 		if h.Acceptance, err = d.acceptance(tx); err != nil {
 			return err

@@ -259,6 +259,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	for _, f := range d.o.observe(a, look, row) {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
 	}
+	goneID := ""
+	if !wasPresent {
+		goneID = wasID
+	}
+	d.noteEffect(tx, a, look, row, goneID)
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
@@ -353,6 +358,7 @@ func (d *Directory) settle(tx store.Tx, look *store.Look, id int64) error {
 	if d.o.confirm(a, s) {
 		d.event(tx, Caller{}, "delivery.confirmed", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Confirmed, "look": look.Number})
 	} else {
+		d.unsettled(tx, a)
 		d.wakeScheduler()
 	}
 	return a.put(tx)

@@ -250,6 +250,7 @@ func (o *Options) confirm(a *account, s sight) bool {
 	a.Confirmed = a.Delivered
 	a.Uncertain = time.Time{}
 	a.givenBack()
-	a.memory.Basis = nil
+	a.memory.Basis, a.memory.Took = nil, nil
+	a.heeded(s.now)
 	return true
 }

@@ -60,7 +60,7 @@ func (o *Options) plan(a *account, s sight) step {
 	if state == absent && a.Present && !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete" {
 		state, hold = suspended, "not created by the bridge (on_delete_adopted: suspend)" // V-08
 	}
-	if repeat := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted; state == absent && a.Present && !repeat && !s.mayDelete() {
+	if state == absent && a.Present && !a.repeatsDelete() && !s.mayDelete() {
 		state, hold = suspended, "more deletes than the brake allows" // V-33
 	}
 	var st step
