@@ -148,8 +148,9 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 			a.Delivered = a.Version // V-13: computed from the newest version
 			d.event(tx, Caller{}, "delivery.delivered", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Version})
 		}
-		a.Due, a.Pending, a.Attempts, a.Failed, a.Taking = time.Time{}, time.Time{}, 0, 0, false
-		a.LastError, a.memory.CallsFail = a.desired.Problem, time.Time{}
+		a.ownFree()
+		a.Due, a.Pending, a.Attempts, a.Taking, a.memory.CallsFail = time.Time{}, time.Time{}, 0, false, time.Time{}
+		d.settleFailed(tx, a)
 		if a.keptByIgnored() {
 			d.looker.noteUnconfirmed(a.CallDeadline.Add(d.o.Listing.Settle))
 		}
@@ -167,6 +168,7 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
 
+	a.ownFree()
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
@@ -300,7 +302,7 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	case s.err.Again && !s.repeated: // the token was renewed: computed anew and sent at once
 		return outcome{}, nil
 	case s.err.Kind == wisdom.Permanent && !s.taking:
-		a.Failed, a.Due = a.Version, time.Time{}
+		a.Failed, a.Due, a.memory.Partial = a.Version, time.Time{}, false
 		return outcome{state: refused, err: s.err}, nil
 	case s.err.Kind == wisdom.NotFound:
 		a.memory.LookAfter = now                             // a reason to look, not a success (V-18)

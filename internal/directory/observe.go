@@ -94,7 +94,7 @@ func (a *account) drift(now actual) []finding {
 	}
 	var changed []string
 	for k, v := range a.desired.Attributes {
-		if now.Database[k] != v {
+		if now.Database[k] != v && a.owned.hasKey(k) {
 			changed = append(changed, k)
 		}
 	}

@@ -264,6 +264,7 @@ func (o *Options) attributes(a *account) map[string]string {
 		maps.Copy(attributes, a.foreign())
 	}
 	maps.Copy(attributes, a.desired.Attributes)
+	a.leaveContested(attributes)
 	return attributes
 }
 
