@@ -162,9 +162,14 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
-		Log:                   log,
-		OnRequest:             func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
-		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
+		Log:       log,
+		OnRequest: func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
+		OnRefusedDeactivation: func(ctx context.Context, by directory.Caller, id, detail string) {
+			m.RefusedDeactivation(t.Name)
+			if err := dir.RefusedDeactivation(ctx, by, id, detail); err != nil {
+				log.Error("a refused deactivation could not be recorded", "user", id, "error", err)
+			}
+		},
 	})
 	return dir, server, err
 }

@@ -32,7 +32,9 @@ type Health struct {
 	// Ignored are those who keep access although WisdomAI answered OK to taking it, by the alert's
 	// name (V-18). They are among Taking.
 	Ignored map[string]int `json:"ignored,omitempty"`
-	Holds   int            `json:"holds"` // wait for a person
+	// RefusedLeavers are those who keep access because the request that deactivated them was wrong (V-02).
+	RefusedLeavers int `json:"refused_leavers,omitempty"`
+	Holds          int `json:"holds"` // wait for a person
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
 }
@@ -67,6 +69,11 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 				return err
 			}
 		}
+		leavers, err := d.refusedLeavers(tx)
+		if err != nil {
+			return err
+		}
+		h.RefusedLeavers = len(leavers)
 		if h.Acceptance, err = d.acceptance(tx); err != nil {
 			return err
 		}
