@@ -110,7 +110,8 @@ Run it:        scimbridge serve`,
 		}
 		return nil
 	}
-	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken())
+	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken(),
+		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume())
 	return root
 }
 

@@ -37,6 +37,7 @@ type Health struct {
 	Holds          int `json:"holds"` // wait for a person
 	// OldestPending is since when the longest-waiting account waits; zero: none does.
 	OldestPending time.Time `json:"oldest_pending,omitzero"`
+	OldestTaking  time.Time `json:"oldest_removal,omitzero"` // the same of Taking
 }
 
 // Health reads it from the store and the looker, without asking WisdomAI.
@@ -49,6 +50,9 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		h.Reachable, h.Problem = false, err.Error()
 	}
 	err := d.store.View(ctx, func(tx store.Tx) error {
+		if err := d.lastFailure(tx, &h); err != nil {
+			return err
+		}
 		look, err := tx.LastLook(d.o.Workspace, store.LookApplied)
 		switch {
 		case err == nil:
@@ -60,7 +64,8 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		if err != nil {
 			return err
 		}
-		h.Pending, h.Taking, h.Failed, h.Uncertain, h.OldestPending = b.Pending, b.Taking, b.Failed, b.Uncertain, b.Oldest
+		h.Pending, h.Taking, h.Failed, h.Uncertain = b.Pending, b.Taking, b.Failed, b.Uncertain
+		h.OldestPending, h.OldestTaking = b.Oldest, b.OldestTaking
 		if h.Paused, err = readState[Pause](tx, d.ofTenant("pause")); err != nil {
 			return err
 		}
@@ -82,4 +87,27 @@ func (d *Directory) Health(ctx context.Context) (Health, error) {
 		return err
 	})
 	return h, err
+}
+
+// lastFailure is for a directory that does not run, and for one that has not looked yet: what
+// became of the last listing is in the store.
+func (d *Directory) lastFailure(tx store.Tx, h *Health) error {
+	number, err := tx.LookNumber(d.o.Workspace)
+	if err != nil || !h.Reachable {
+		return err
+	}
+	failed, err := tx.LastLook(d.o.Workspace, store.LookFailed)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil
+	}
+	if err == nil && (failed.Number == number || failed.Number == number-1 && d.running(tx, number)) {
+		h.Reachable, h.Problem = false, failed.Detail
+	}
+	return err
+}
+
+// running reports whether the newest look is under way.
+func (d *Directory) running(tx store.Tx, number int64) bool {
+	look, err := tx.LastLook(d.o.Workspace, store.LookRunning)
+	return err == nil && look.Number == number
 }

@@ -25,7 +25,8 @@ const (
 	deleteIgnored    = "delete ignored"
 )
 
-func wayOut(alert string) string {
+// WayOut is what a person can do about an alert of Health.Ignored.
+func WayOut(alert string) string {
 	switch alert {
 	case emptyListIgnored:
 		return "WisdomAI answers OK to taking all roles and leaves them; with policy on_deactivate: delete people who leave are deleted instead"
@@ -145,8 +146,8 @@ func (d *Directory) alertIgnored(tx store.Tx, a *account) {
 		return
 	}
 	g.Alerted = true
-	d.event(tx, Caller{}, "taking.ignored", a.UserID, a.Email, map[string]any{"alert": g.What, "tries": g.Tries, "since": g.Since, "way_out": wayOut(g.What)})
-	d.o.Log.Error(g.What+": access that should be gone is still there", "user", a.UserID, "tries", g.Tries, "way out", wayOut(g.What))
+	d.event(tx, Caller{}, "taking.ignored", a.UserID, a.Email, map[string]any{"alert": g.What, "tries": g.Tries, "since": g.Since, "way_out": WayOut(g.What)})
+	d.o.Log.Error(g.What+": access that should be gone is still there", "user", a.UserID, "tries", g.Tries, "way out", WayOut(g.What))
 }
 
 // mostCounted bounds what Health looks through: beyond it a number says enough.

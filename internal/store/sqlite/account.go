@@ -176,7 +176,7 @@ func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
 
 // The counts of Backlog, each from an index of just those accounts.
 const (
-	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending) FROM accounts WHERE workspace = ? AND pending <> 0"
+	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending), MIN(CASE WHEN taking = 1 THEN pending END) FROM accounts WHERE workspace = ? AND pending <> 0"
 	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND failed <> 0"
 	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND uncertain <> 0"
 )
@@ -184,7 +184,7 @@ const (
 func (t *tx) Backlog(workspace string) (store.Backlog, error) {
 	var b store.Backlog
 	_, err := t.conn.one(backlogPending, []any{workspace}, func(r *rows) {
-		b.Pending, b.Taking, b.Oldest = r.int(), r.int(), r.time()
+		b.Pending, b.Taking, b.Oldest, b.OldestTaking = r.int(), r.int(), r.time(), r.time()
 	})
 	if err != nil {
 		return b, err
