@@ -91,6 +91,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	b.scim = scim.Mounts(mounts)
 	metrics.WatchBacklog(b.backlog)
+	metrics.WatchStates(b.states)
 	metrics.WatchDialect(b.dialect)
 	b.admin = telemetry.AdminHandler(telemetry.AdminOptions{
 		Checks:  []telemetry.Check{{Name: "store", Run: b.store.Ping}},
@@ -164,9 +165,14 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
-		Log:                   log,
-		OnRequest:             func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
-		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
+		Log:       log,
+		OnRequest: func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
+		OnRefusedDeactivation: func(ctx context.Context, by directory.Caller, id, detail string) {
+			m.RefusedDeactivation(t.Name)
+			if err := dir.RefusedDeactivation(ctx, by, id, detail); err != nil {
+				log.Error("a refused deactivation could not be recorded", "user", id, "error", err)
+			}
+		},
 	})
 	return dir, server, err
 }
@@ -178,7 +184,7 @@ func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wi
 // to, and who is told, is the caller's.
 func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
 	return directory.Options{
-		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Log: log,
+		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Observe: t.Mode == "observe", Log: log,
 		Policy:  policyOf(t),
 		Groups:  directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
 		Users:   directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
@@ -214,7 +220,7 @@ func policyOf(t *config.Tenant) directory.Policy {
 	return directory.Policy{
 		OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
 		OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
-		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
+		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, AcceptFor: p.AcceptFor, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
 	}
 }
 
@@ -335,57 +341,4 @@ func (b *bridge) dialect() map[string]map[string]int64 {
 		counts[t.Name] = t.scim.DialectCounts()
 	}
 	return counts
-}
-
-// tokenWarning is how long before a token's end /healthz, `check` and the log say so.
-const tokenWarning = 14 * 24 * time.Hour
-
-// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
-func (b *bridge) health(ctx context.Context) any {
-	out := struct {
-		Status   string                      `json:"status"` // ok or degraded
-		Version  string                      `json:"version"`
-		Problems []string                    `json:"problems"`
-		Tenants  map[string]directory.Health `json:"tenants"`
-	}{Status: "ok", Version: programVersion(), Problems: []string{}, Tenants: map[string]directory.Health{}}
-	problem := func(format string, args ...any) {
-		out.Status = "degraded"
-		out.Problems = append(out.Problems, fmt.Sprintf(format, args...))
-	}
-	for _, t := range b.tenants {
-		h, err := t.dir.Health(ctx)
-		if err != nil {
-			problem("tenant %s: the store cannot be read: %v", t.Name, err)
-			continue
-		}
-		out.Tenants[t.Name] = h
-		if !h.Reachable {
-			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
-		}
-		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
-			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))
-		}
-		if h.Failed > 0 {
-			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
-		}
-		if h.Drift.Lost > 0 {
-			problem("tenant %s: access of %d account(s) was taken away at WisdomAI and is not given again; `scimbridge drift` lists them", t.Name, h.Drift.Lost)
-		}
-		if h.Drift.Contested > 0 {
-			problem("tenant %s: what the bridge repairs of %d account(s) is undone again and again; `scimbridge drift` lists them", t.Name, h.Drift.Contested)
-		}
-		if n := h.Holds - h.Protected; n > 0 {
-			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person: `scimbridge brake list --tenant %[1]s`", t.Name, n)
-		}
-		if h.Protected > 0 {
-			problem("tenant %s: %d change(s) about protected people are held: `scimbridge brake list --tenant %[1]s`", t.Name, h.Protected)
-		}
-		for _, r := range h.MassRevocations {
-			problem("tenant %s: %s. It was carried out; if it was not meant, undo it at the identity provider", t.Name, r)
-		}
-		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
-			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))
-		}
-	}
-	return out
 }

@@ -115,6 +115,7 @@ Run it:        scimbridge serve`,
 		newConfig(), newCheck(), newToken(),
 		newBrake(),
 		newDrift(), newUsers(),
+		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)
 	return root
 }

@@ -51,8 +51,8 @@ func keys() map[string]rule {
 		"tenants": {needed: true,
 			meaning: "The tenants by name: lower-case letters, digits and hyphens. default is served at /scim/v2, any other NAME at /t/NAME/scim/v2."},
 		"tenants.NAME": {meaning: "One SCIM base URL with its own tokens, mapping, policies and WisdomAI workspace."},
-		t + "mode": {def: "enforce", later: true, words: []string{"enforce", "observe"},
-			meaning: "enforce delivers; observe records and answers and delivers nothing."},
+		t + "mode": {def: "enforce", words: []string{"enforce", "observe"},
+			meaning: "enforce delivers; observe records, answers and lists, and delivers nothing, removals of access neither: `scimbridge pending` shows what waits."},
 		t + "email_domains": {def: "['*']",
 			meaning: "Domains whose addresses this tenant may see, create, adopt and rename to; '*' is any, '!x.com' leaves x.com out."},
 		t + "plus_suffix": {def: "''",
@@ -111,7 +111,7 @@ func keys() map[string]rule {
 		t + "attribute_keys":           {meaning: "Bounds of the extension's free key/value list `attributes`."},
 		t + "attribute_keys.allow":     {def: "['*']", meaning: "Keys that it may set; * stands for anything."},
 		t + "attribute_keys.deny":      {def: "[]", meaning: "Keys that it may not set; stronger than allow."},
-		t + "attribute_keys.take_over": {def: "[]", later: true, meaning: "Keys that it may set although WisdomAI holds somebody else's value."},
+		t + "attribute_keys.take_over": {def: "[]", meaning: "Keys that it may set although WisdomAI holds somebody else's value; * stands for anything. Any other is 400."},
 
 		t + "extension":        {def: "[]", meaning: "Attributes that /Schemas declares under urn:ietf:params:scim:schemas:extension:wisdomai:2.0:User."},
 		t + "extension[]":      {meaning: "One declared attribute."},
@@ -149,7 +149,7 @@ func keys() map[string]rule {
 		t + "policy.identity_attributes": {def: "true",
 			meaning: "Writes scim_id, scim_external_id and scim_state at WisdomAI, from which a lost store is rebuilt. Without them a lost store loses every link of the IdP."},
 		t + "policy.suspend_remember": {def: "30d", min: "1m", meaning: "How long roles given by hand are kept to be given back on reactivation."},
-		t + "policy.accept_for":       {def: "1h", later: true, min: "1m", meaning: "How long writes are accepted while none can be delivered; after that they are recorded and answered 503, so that the IdP shows it."},
+		t + "policy.accept_for":       {def: "1h", min: "1m", meaning: "How long writes are accepted while none can be delivered; after that they are recorded and answered 503, so that the IdP shows it."},
 		t + "policy.welcome_email":    {def: "false", meaning: "WisdomAI mails new people, on the first create only."},
 		t + "policy.user_groups":      {def: "[]", meaning: "Ids of WisdomAI user groups that new people are put into."},
 

@@ -33,6 +33,11 @@ func (d *Directory) desire(u *store.User, res mapping.Result) desired {
 	for k, v := range res.Attributes {
 		w.Attributes[k] = v
 	}
+	for _, k := range res.FreeKeys {
+		if !d.o.Rules.MayTakeOver(k) {
+			w.Free = append(w.Free, k)
+		}
+	}
 	for _, p := range res.Problems {
 		if p.Kind != mapping.NoAddress {
 			w.Problem = problemText(p)
@@ -108,7 +113,11 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 			if err := d.reactivate(tx, a); err != nil {
 				return nil, err
 			}
-			changed := a.want(d.desire(u, res), tx.Now())
+			w := d.desire(u, res)
+			if err := d.refuseContested(a, w); err != nil {
+				return nil, err
+			}
+			changed := a.want(w, tx.Now())
 			return ids(a, changed), a.put(tx)
 		}
 		if d.o.Policy.OnRename == "refuse" {
@@ -145,7 +154,11 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		touched = append(touched, old.ID)
 	}
-	a.want(d.desire(u, res), now)
+	w := d.desire(u, res)
+	if err := d.refuseContested(a, w); err != nil {
+		return nil, err
+	}
+	a.want(w, now)
 	if err := a.put(tx); err != nil {
 		return nil, err
 	}

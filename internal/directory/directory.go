@@ -36,6 +36,7 @@ type Directory struct {
 		users map[string]*creating // by SCIM id
 	}
 	background sync.WaitGroup
+	accepting  acceptances // V-37
 }
 
 // New makes a Directory and records, or checks, which workspace the store's rows of
@@ -68,7 +69,8 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 		return nil, err
 	}
 	d.o.Shared.join(d)
-	return d, nil
+	_, _, err = d.seeAcceptance(ctx)
+	return d, err
 }
 
 // Run converges until ctx is done: it takes up what an earlier process left pending,

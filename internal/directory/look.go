@@ -155,6 +155,9 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, accounts map[
 		if _, err := d.ownTurn(tx, look); err != nil {
 			return err // whoever took it for dead has said what became of it
 		}
+		if err := d.noteLook(tx, look.State, err); err != nil {
+			return err
+		}
 		if err == nil {
 			if err := d.believe(tx, look, accounts, v); err != nil {
 				return err
@@ -331,6 +334,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 			return err
 		}
 	}
+	goneID := ""
+	if !wasPresent {
+		goneID = wasID
+	}
+	d.noteEffect(tx, a, look, row, goneID)
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
@@ -434,6 +442,7 @@ func (d *Directory) settle(tx store.Tx, look *store.Look, id int64) error {
 	if d.o.confirm(a, s) {
 		d.event(tx, Caller{}, "delivery.confirmed", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Confirmed, "look": look.Number})
 	} else {
+		d.unsettled(tx, a)
 		d.wakeScheduler()
 	}
 	return a.put(tx)

@@ -80,6 +80,10 @@ func (l *looker) noteUnconfirmed(at time.Time) {
 	l.mu.Lock()
 	l.settleAt = earlier(l.settleAt, at)
 	l.mu.Unlock()
+	select {
+	case l.poke <- struct{}{}:
+	default:
+	}
 }
 
 // earlier is the earlier of two times, of which zero is none.

@@ -75,6 +75,7 @@ type Policy struct {
 	// NoIdentityAttributes leaves scim_id, scim_external_id and scim_state out.
 	NoIdentityAttributes bool
 	SuspendRemember      time.Duration // how long hand-given roles are given back after; 0: 30 days
+	AcceptFor            time.Duration // how long writes are accepted while nothing can be delivered (V-37); 0: 1 h
 	WelcomeEmail         bool          // on the first create only
 	UserGroups           []string      // WisdomAI user group ids for new people
 }
@@ -156,6 +157,7 @@ func (o Options) withDefaults() Options {
 	def(&o.Retention.Events, 400*24*time.Hour)
 	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
+	def(&o.Policy.AcceptFor, time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)
 	def(&o.Listing.MissMaxAge, 5*time.Second)

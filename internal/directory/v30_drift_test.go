@@ -388,7 +388,7 @@ func TestV30AContestedRepairStops(t *testing.T) {
 			a.differs(changed, &store.Look{Begun: noon.Add(time.Duration(n) * (contestedWithin/2 + time.Minute))}, true, true)
 			a.memory.Drift[0].Settled = true
 		}
-		if a.contested(changed) {
+		if a.isContested(changed) {
 			t.Errorf("contested although never undone three times in a day: %+v", a.memory.Drift)
 		}
 	})

@@ -337,7 +337,7 @@ type Known struct {
 // Backlog counts what is not delivered, for health and alerts.
 type Backlog struct {
 	Pending, Taking, Failed, Uncertain int
-	Oldest                             time.Time // zero: none pending
+	Oldest, OldestTaking               time.Time // since when they are pending; zero: none is
 }
 
 type AccountTx interface {
