@@ -135,7 +135,7 @@ func (d *Directory) eachPending(ctx context.Context, fn func(store.Tx, *account)
 // watch says in the log what begins and ends to hold the tenant up: a pause that a command
 // made, and that writes are no longer answered with success (V-37). It runs until ctx is done.
 func (d *Directory) watch(ctx context.Context) {
-	timer := time.NewTicker(pollEvery)
+	timer := time.NewTimer(d.poll())
 	defer timer.Stop()
 	var was string
 	for {
@@ -160,6 +160,7 @@ func (d *Directory) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+			timer.Reset(d.poll())
 		}
 	}
 }
