@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,7 @@ type Directory struct {
 	queue  *queue
 	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
+	polls  atomic.Int64  // pollEvery, but where a test lets days pass
 
 	breadth breadth
 
@@ -43,6 +45,7 @@ type Directory struct {
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
+	d.polls.Store(int64(pollEvery))
 	d.queue = newQueue(d.o.Delivery.Concurrency)
 	d.guard = d.o.Guard
 	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share

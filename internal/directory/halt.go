@@ -134,8 +134,8 @@ func (d *Directory) eachPending(ctx context.Context, fn func(store.Tx, *account)
 // watch says in the log what begins and ends to hold the tenant up: a pause that a command
 // made, and that writes are no longer answered with success (V-37). It runs until ctx is done.
 func (d *Directory) watch(ctx context.Context) {
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
+	timer := time.NewTimer(d.poll())
+	defer timer.Stop()
 	var halted string
 	refusing := false
 	for ctx.Err() == nil {
@@ -164,7 +164,8 @@ func (d *Directory) watch(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-ticker.C:
+		case <-timer.C:
+			timer.Reset(d.poll())
 		}
 	}
 }

@@ -17,6 +17,7 @@ type looker struct {
 	o    *Options
 	look func(context.Context) (store.Look, error) // makes one look and applies it
 	read func(context.Context) (standing, error)
+	poll func() time.Duration // how often it is read
 	// ended is told of every attempt of its own, and of every look of others that was
 	// applied, after those who ask are answered by it.
 	ended func(context.Context, store.Look, error)
@@ -33,7 +34,7 @@ type looker struct {
 }
 
 func newLooker(d *Directory) *looker {
-	return &looker{o: &d.o, look: d.look, ended: d.looked, changed: make(chan struct{}), poke: make(chan struct{}, 1),
+	return &looker{o: &d.o, look: d.look, ended: d.looked, poll: d.poll, changed: make(chan struct{}), poke: make(chan struct{}, 1),
 		read: func(ctx context.Context) (s standing, err error) {
 			err = d.store.View(ctx, func(tx store.Tx) error {
 				s, err = d.standing(tx)
@@ -167,7 +168,7 @@ func (l *looker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		l.sync(ctx)
 		l.mu.Lock()
-		wait := min(l.due().Sub(l.o.Now()), pollEvery)
+		wait := min(l.due().Sub(l.o.Now()), l.poll())
 		if l.standing.busy {
 			wait = whileBusy
 		}
