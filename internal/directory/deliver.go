@@ -162,6 +162,7 @@ func (d *Directory) open(tx store.Tx, a *account, st step) error {
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
+	a.Due = now // whoever finds the lease ended goes on at once (V-17)
 	switch {
 	case st.kind == stepCreate:
 		a.CreatedByBridge = true // a believed look lacked him

@@ -81,7 +81,8 @@ func TestV18ANoEffectThatPassesIsNoAlert(t *testing.T) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		g := w.group("Explorers", ann.ID, bob.ID)
 		w.pass(20 * time.Minute)
-		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "noeffect", Times: 2})
+		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "noeffect", Times: 1, Target: "ann@example.com"},
+			simulator.Fault{Operation: "createUsers", Kind: "noeffect", Times: 1, Target: "bob@example.com"})
 		w.mustUpdate(ann.ID, "active", false)
 		w.patch(g.ID, GroupChange{Remove: []string{bob.ID}})
 		w.pass(time.Hour)
