@@ -91,6 +91,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	b.scim = scim.Mounts(mounts)
 	metrics.WatchBacklog(b.backlog)
+	metrics.WatchStates(b.states)
 	metrics.WatchDialect(b.dialect)
 	b.admin = telemetry.AdminHandler(telemetry.AdminOptions{
 		Checks:  []telemetry.Check{{Name: "store", Run: b.store.Ping}},
@@ -120,6 +121,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return nil, nil, err
 	}
 	o := directoryOptions(t, b.store, log)
+	o.Retention = directory.Retention{Events: b.cfg.Retention.Events, Tombstones: b.cfg.Retention.Tombstones}
 	o.Workspace, o.WisdomAI = w.workspace(t), client
 	o.OnLook = func(l store.Look) {
 		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
@@ -128,6 +130,7 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		}
 	}
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
+	o.OnDrift = func(kind string) { m.Drift(t.Name, kind) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
 	server := &scimServer{}
 	o.OnRules = func(rules *mapping.Rules) {
@@ -157,7 +160,12 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return directory.Caller{Token: name}, err
 	}
 	so.OnRequest = func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) }
-	so.OnRefusedDeactivation = func(context.Context, string, string) { m.RefusedDeactivation(t.Name) }
+	so.OnRefusedDeactivation = func(ctx context.Context, by directory.Caller, id, detail string) {
+		m.RefusedDeactivation(t.Name)
+		if err := dir.RefusedDeactivation(ctx, by, id, detail); err != nil {
+			log.Error("a refused deactivation could not be recorded", "user", id, "error", err)
+		}
+	}
 	return dir, server, server.follow(dir.Rules())
 }
 
@@ -187,14 +195,18 @@ func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wi
 // to, and who is told, is the caller's.
 func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
 	return directory.Options{
-		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Log: log,
-		Policy:    policyOf(t),
-		Groups:    directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
-		Users:     directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing:   directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
-		Delivery:  directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
+		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Observe: t.Mode == "observe", Log: log,
+		Policy:  policyOf(t),
+		Groups:  directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:   directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing: directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge,
+			Concurrency: t.Delivery.Concurrency, Batch: t.Delivery.Batch, Share: t.Delivery.Share, Rate: t.Delivery.Rate},
+		Brake: &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
+
+		Drift: directory.DriftOptions{Lost: t.Drift.Lost, Changed: t.Drift.Changed},
+
 		Protected: t.Protected,
-		Brake:     &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
 	}
 }
 
@@ -219,7 +231,7 @@ func policyOf(t *config.Tenant) directory.Policy {
 	return directory.Policy{
 		OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
 		OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
-		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
+		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, AcceptFor: p.AcceptFor, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
 	}
 }
 
@@ -322,7 +334,9 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain, RulesHeld: h.Rules.Held != ""}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
+			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}, RulesHeld: h.Rules.Held != ""}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -338,49 +352,4 @@ func (b *bridge) dialect() map[string]map[string]int64 {
 		counts[t.Name] = t.scim.DialectCounts()
 	}
 	return counts
-}
-
-// tokenWarning is how long before a token's end /healthz, `check` and the log say so.
-const tokenWarning = 14 * 24 * time.Hour
-
-// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
-func (b *bridge) health(ctx context.Context) any {
-	out := struct {
-		Status   string                      `json:"status"` // ok or degraded
-		Version  string                      `json:"version"`
-		Problems []string                    `json:"problems"`
-		Tenants  map[string]directory.Health `json:"tenants"`
-	}{Status: "ok", Version: programVersion(), Problems: []string{}, Tenants: map[string]directory.Health{}}
-	problem := func(format string, args ...any) {
-		out.Status = "degraded"
-		out.Problems = append(out.Problems, fmt.Sprintf(format, args...))
-	}
-	for _, t := range b.tenants {
-		h, err := t.dir.Health(ctx)
-		if err != nil {
-			problem("tenant %s: the store cannot be read: %v", t.Name, err)
-			continue
-		}
-		out.Tenants[t.Name] = h
-		if !h.Reachable {
-			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
-		}
-		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
-			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))
-		}
-		if h.Failed > 0 {
-			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
-		}
-		if h.Holds > 0 {
-			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person", t.Name, h.Holds)
-		}
-		if h.Rules.Held != "" {
-			problem("tenant %s: the rules of the configuration are held, and those approved before stay in force: %s; `scimbridge plan --tenant %s` shows what they would do, `scimbridge apply --tenant %s --approve %s` lets them through",
-				t.Name, strings.Join(h.Rules.Reasons, "; "), t.Name, t.Name, h.Rules.Held)
-		}
-		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
-			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))
-		}
-	}
-	return out
 }

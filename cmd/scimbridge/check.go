@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/store"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 )
@@ -22,21 +24,31 @@ import (
 const checkFor = 2 * time.Minute
 
 func newCheck() *cobra.Command {
-	var path string
+	var path, address, tenant string
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Check the configuration and probe WisdomAI, changing nothing",
+		Short: "Check the configuration and probe WisdomAI, changing nothing unless told to",
 		Long: `check reads the configuration whole, opens the store, and asks each tenant's WisdomAI whether it can
-be worked with: address, token, permissions, schema, workspace. It says what to fix.
+be worked with: address, token, permissions, schema, workspace. It says what to fix. It changes nothing.
+
+With --write-probe ADDRESS it also tries the writes that delivery stands on, at one tenant's WisdomAI, on an
+address that nobody has: it invites it (without a mail), gives roles, replaces attributes, takes all roles
+by an empty list, deletes it, and looks each time whether WisdomAI did as it said. Whatever fails on the way,
+it leaves nothing behind, or says what.
 
 It exits with 0 if all is well, 1 if something does not work, 3 if something deserves a look.`,
+		Example: `  scimbridge check
+  scimbridge check --write-probe scimbridge-probe@example.com`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c, path)
 			if err != nil {
 				return err
 			}
-			findings := checkAll(c.Context(), cfg)
+			if address != "" && cfg.Tenants[tenant] == nil {
+				return noTenant(path, cfg, tenant)
+			}
+			findings := checkAll(c.Context(), cfg, writeProbe{tenant, address})
 			if jsonOutput(c) {
 				err = json.NewEncoder(c.OutOrStdout()).Encode(findings)
 			} else {
@@ -55,8 +67,13 @@ It exits with 0 if all is well, 1 if something does not work, 3 if something des
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().StringVar(&address, "write-probe", "", "try writes on this address, which nobody has; it is deleted in the end")
+	c.Flags().StringVar(&tenant, "tenant", config.DefaultTenant, "tenant whose WisdomAI --write-probe is about")
 	return c
 }
+
+// writeProbe is what --write-probe asks for; without an address, nothing.
+type writeProbe struct{ tenant, address string }
 
 // finding is one line of `check`.
 type finding struct {
@@ -67,7 +84,7 @@ type finding struct {
 	Fix    string       `json:"fix,omitempty"`
 }
 
-func checkAll(ctx context.Context, cfg *config.Config) []finding {
+func checkAll(ctx context.Context, cfg *config.Config, write writeProbe) []finding {
 	findings := []finding{{Level: wisdom.LevelOK, What: "configuration", Detail: cfg.File + " is valid"}}
 	add := func(tenant string, level wisdom.Level, what, detail, fix string) {
 		findings = append(findings, finding{tenant, level, what, detail, fix})
@@ -116,8 +133,46 @@ func checkAll(ctx context.Context, cfg *config.Config) []finding {
 		if err != nil {
 			add(name, wisdom.LevelError, "probe", err.Error(), "")
 		}
+		if write.address == "" || write.tenant != name {
+			continue
+		}
+		const what = "write probe"
+		if s == nil || err != nil || report.Worst() == wisdom.LevelError {
+			add(name, wisdom.LevelError, what, "was not tried, for what is said above", "")
+			continue
+		}
+		refusal, err := refuseProbe(ctx, cfg, s, write)
+		if err != nil || refusal != "" {
+			add(name, wisdom.LevelError, what, cmp.Or(refusal, fmt.Sprint(err))+"; nothing was tried", "name an address that nobody has")
+			continue
+		}
+		report, err = client.ProbeWrites(ctx, wisdom.WriteProbe{Address: write.address})
+		for _, f := range report.Findings {
+			add(name, f.Level, f.What, f.Detail, f.Fix)
+		}
+		if err != nil {
+			add(name, wisdom.LevelError, what, err.Error(), "")
+		}
 	}
 	return findings
+}
+
+// refuseProbe says why writes must not be tried on an address, "" if they may: every tenant of the
+// workspace is asked.
+func refuseProbe(ctx context.Context, cfg *config.Config, s store.Store, write writeProbe) (string, error) {
+	for _, t := range cfg.Tenants {
+		if workspaceKey(t) != workspaceKey(cfg.Tenants[write.tenant]) {
+			continue
+		}
+		dir, err := directory.New(ctx, directoryOptions(t, s, slog.New(slog.DiscardHandler)))
+		if err != nil {
+			return "", err
+		}
+		if why, err := dir.InUse(ctx, write.address); why != "" || err != nil {
+			return why, err
+		}
+	}
+	return "", nil
 }
 
 func worst(findings []finding) wisdom.Level {

@@ -110,7 +110,14 @@ Run it:        scimbridge serve`,
 		}
 		return nil
 	}
-	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken(), newPlan(), newApply())
+	root.AddCommand(
+		newDemo(), newServe(), newSimulate(),
+		newConfig(), newCheck(), newToken(),
+		newPlan(), newApply(),
+		newBrake(),
+		newDrift(), newUsers(),
+		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
+	)
 	return root
 }
 

@@ -83,8 +83,8 @@ func (p *planPrinter) text(person directory.PersonPlan) {
 	}
 	p.printf("%s\n", name)
 	for _, a := range person.Accounts {
-		p.printf("  %s: %s", a.Address, presence(a.Before))
-		if before, after := presence(a.Before), presence(a.After); before != after {
+		p.printf("  %s: %s", a.Address, presenceText(a.Before))
+		if before, after := presenceText(a.Before), presenceText(a.After); before != after {
 			p.printf(" -> %s", after)
 		}
 		p.printf("\n")
@@ -117,7 +117,7 @@ func (p *planPrinter) text(person directory.PersonPlan) {
 	}
 }
 
-func presence(a directory.Presence) string {
+func presenceText(a directory.Presence) string {
 	if !a.There {
 		return "not there"
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -100,12 +101,7 @@ func withStore(c *cobra.Command, path, tenant string, fn func(context.Context, *
 		return err
 	}
 	if tenant != "" && cfg.Tenants[tenant] == nil {
-		names := []string{}
-		for n := range cfg.Tenants {
-			names = append(names, n)
-		}
-		slices.Sort(names)
-		return usage("%s has no tenant %q; it has %v", path, tenant, names)
+		return noTenant(path, cfg, tenant)
 	}
 	s, err := openStore(c.Context(), cfg)
 	if err != nil {
@@ -117,6 +113,11 @@ func withStore(c *cobra.Command, path, tenant string, fn func(context.Context, *
 		err = &exitError{exitFailed, named.Message}
 	}
 	return errors.Join(err, s.Close())
+}
+
+// noTenant says that a configuration has no such tenant.
+func noTenant(path string, cfg *config.Config, tenant string) error {
+	return usage("%s has no tenant %q; it has %v", path, tenant, slices.Sorted(maps.Keys(cfg.Tenants)))
 }
 
 // tokenState is what a token is good for now.

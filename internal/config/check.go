@@ -75,6 +75,15 @@ func checkWord(text string) string {
 	return ""
 }
 
+// checkAddress refuses what can be nobody's address, and so would protect nobody.
+func checkAddress(text string) string {
+	at := strings.LastIndexByte(text, '@')
+	if at <= 0 || at == len(text)-1 || strings.ContainsFunc(text, unicode.IsSpace) {
+		return fmt.Sprintf("is %q, which is no address; expected one such as owner@acme.example", text)
+	}
+	return ""
+}
+
 // parseStore reads sqlite:PATH. It does not echo the text, which may hold a password.
 func parseStore(text, dir string) (Store, string) {
 	engine, path, _ := strings.Cut(text, ":")
@@ -143,6 +152,7 @@ func (d *decoder) tenants(cfg *Config) {
 		}
 		d.choices(t, path)
 		d.compile(t, path)
+		d.protected(t, path)
 
 		at := path + ".wisdom.workspace"
 		if d.faulty(path+".wisdom.url") || d.faulty(at) {

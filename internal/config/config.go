@@ -218,9 +218,10 @@ type Delivery struct {
 	RequestBudget time.Duration `yaml:"request_budget"`
 	Deadline      time.Duration `yaml:"deadline"`
 	MaxBasisAge   time.Duration `yaml:"max_basis_age"`
-	Batch         int           `yaml:"batch"`
+	Batch         int           `yaml:"batch"` // mutations a request
+	Share         int           `yaml:"share"` // people a request
 	Concurrency   int           `yaml:"concurrency"`
-	Rate          int           `yaml:"rate"` // calls a second
+	Rate          int           `yaml:"rate"` // requests a second
 }
 
 // Limits bounds what one request may ask for.

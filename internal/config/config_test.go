@@ -79,7 +79,7 @@ func TestDefaults(t *testing.T) {
 			},
 			Delivery: config.Delivery{
 				RequestBudget: 5 * time.Second, Deadline: 30 * time.Second, MaxBasisAge: time.Minute,
-				Batch: 50, Concurrency: 4, Rate: 50,
+				Batch: 50, Share: 200, Concurrency: 4, Rate: 50,
 			},
 			Limits: config.Limits{Body: 8 << 20, Depth: 32, Filter: 64 << 10, Operations: 1000, Page: 1000},
 		}},

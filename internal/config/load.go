@@ -77,6 +77,17 @@ func below(path, above string) bool {
 	return ok && (strings.HasPrefix(rest, ".") || strings.HasPrefix(rest, "["))
 }
 
+// protected refuses what can be nobody's address, and so would protect nobody.
+func (d *decoder) protected(t *Tenant, path string) {
+	for i, text := range t.Protected {
+		if at := fmt.Sprintf("%s[%d]", join(path, "protected"), i); !d.faulty(at) {
+			if problem := checkAddress(text); problem != "" {
+				d.fault(d.place(at), at, "%s", problem)
+			}
+		}
+	}
+}
+
 // compile builds the tenant's rules for package mapping, which checks them. Its
 // faults are put where the file has them.
 func (d *decoder) compile(t *Tenant, path string) {

@@ -61,12 +61,14 @@ type desired struct {
 	State      presence          `json:"state,omitempty"` // "": nobody's, nothing is wanted
 	Roles      grants            `json:"roles,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Free are the keys of Attributes that the extension's list sets and may not take over (V-41), sorted.
+	Free []string `json:"free,omitempty"`
 	// Problem is why the mapping could not give everything (V-42): the account shows as failed.
 	Problem string `json:"problem,omitempty"`
 }
 
 func (w desired) equal(o desired) bool {
-	return w.State == o.State && w.Problem == o.Problem && slices.Equal(w.Roles, o.Roles) && maps.Equal(w.Attributes, o.Attributes)
+	return w.State == o.State && w.Problem == o.Problem && slices.Equal(w.Roles, o.Roles) && slices.Equal(w.Free, o.Free) && maps.Equal(w.Attributes, o.Attributes)
 }
 
 // memory is what must not be forgotten between calls and looks.
@@ -93,11 +95,36 @@ type memory struct {
 	Lost grants `json:"lost,omitempty"`
 	// LostPerson: he was confirmed present and somebody else deleted him (V-30).
 	LostPerson bool `json:"lost_person,omitempty"`
+	// Left are keys of ours with somebody else's value, left so until then (V-30).
+	Left []string `json:"left,omitempty"`
+	// Drift is what somebody else changed since the last SCIM write about this person (V-30).
+	Drift []difference `json:"drift,omitempty"`
+	// Removal is the record of what the last suspension or deletion took (V-38); 0: none.
+	Removal int64 `json:"removal,omitempty"`
+	// Seen is what was confirmed before the version that is on its way (V-30).
+	Seen *seen `json:"seen,omitempty"`
 	// GoneID is the WisdomAI id of who was there before the address became empty: the
 	// same id seen again is a delete that had no effect, another is another person (V-09).
 	GoneID string `json:"gone_id,omitempty"`
+	// Held is a delete that is carried out as a suspension and waits for a person (V-08, V-33).
+	Held *heldDelete `json:"held,omitempty"`
+	// Kept are roles that somebody protected keeps although they are not wanted any more (V-34).
+	Kept grants `json:"kept,omitempty"`
+	// Spared is the version that a person decided not to carry out: nothing is taken from
+	// somebody who was protected (`brake discard`). 0: none.
+	Spared int64 `json:"spared,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
+	// Partial: failed because a part could not be sent, not because WisdomAI refused it (V-41, V-42).
+	Partial bool `json:"partial,omitempty"`
+	// Took are units that calls answered OK took, and that no settled look has shown gone yet;
+	// Ignored is that one shows them there (V-18).
+	Took    grants   `json:"took,omitempty"`
+	Ignored *ignored `json:"ignored,omitempty"`
+	// CallsFail is since when calls about the account fail for no fault of the person's,
+	// without an OK in between; WaitsForLook is that it waits for one (V-37).
+	CallsFail    time.Time `json:"calls_fail,omitzero"`
+	WaitsForLook bool      `json:"waits_for_look,omitempty"`
 }
 
 type setAside struct {
@@ -118,6 +145,19 @@ type unanswered struct {
 	Present    bool   `json:"present,omitempty"`    // he may have been created
 	Deleted    bool   `json:"deleted,omitempty"`    // he may have been deleted
 }
+
+// heldDelete mirrors the open hold of a delete, so that plan goes by it.
+type heldDelete struct {
+	Reason   string    `json:"reason"`
+	WisdomID string    `json:"wisdom_id,omitempty"` // whom it is about, as far as known
+	Released time.Time `json:"released,omitzero"`
+}
+
+// released reports whether a person let the delete go; it does so for no hold too: false.
+func (h *heldDelete) released() bool { return h != nil && !h.Released.IsZero() }
+
+// spared reports whether a person decided that what is wanted now is not carried out.
+func (a *account) spared() bool { return a.memory.Spared != 0 && a.memory.Spared == a.Version }
 
 func decodeAccount(row *store.Account) (*account, error) {
 	a := &account{Account: row}
@@ -153,6 +193,8 @@ func (a *account) put(tx store.Tx) error {
 		}
 		*c.into = data
 	}
+	a.Drift = a.driftOf()
+	a.Admin = a.Present && a.held().has(admin)
 	return tx.PutAccount(a.Account)
 }
 
@@ -167,18 +209,35 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
-	lost := len(a.memory.Lost) > 0 || a.memory.LostPerson
-	a.memory.Lost, a.memory.LostPerson = nil, false // a SCIM write about this person (V-30)
-	if a.desired.equal(w) && a.Version > 0 && !lost {
+	left := a.endDrift() // a SCIM write about this person (V-30)
+	if a.desired.equal(w) && a.Version > 0 && !left {
 		return false
+	}
+	switch {
+	case w.State != present:
+		a.memory.Seen = nil
+	case a.desired.State == present && a.Present && a.atRest():
+		a.memory.Seen = &seen{Roles: a.desired.Roles.filter(a.actual.Roles.covers)}
 	}
 	a.desired = w
 	a.Version++
 	a.memory.Both = a.memory.Both.filter(a.owned.Roles.has).union(a.manual().filter(w.Roles.has))
-	a.owned = a.owned.plus(w.Roles, w.Attributes)
+	a.memory.Kept, a.memory.Spared = nil, 0 // judged anew
+	a.owned = a.owned.plus(w.Roles, w.asked())
 	a.due(now)
-	a.Attempts, a.Failed = 0, 0
+	a.Taking = a.Taking || a.takes()
+	a.Attempts, a.Failed, a.memory.Partial = 0, 0, false
 	return true
+}
+
+// takes reports whether what is desired takes access: as far as can be said before a
+// step is planned, so that it is queued where it belongs (V-15).
+func (a *account) takes() bool {
+	held := a.held()
+	if a.desired.State != present {
+		return a.desired.State == absent && a.Present || len(held) > 0
+	}
+	return len(held.filter(func(u grant) bool { return a.owned.Roles.has(u) && !a.desired.Roles.covers(u) })) > 0
 }
 
 // due makes the account something to work on now.
@@ -187,6 +246,12 @@ func (a *account) due(now time.Time) {
 	if a.Pending.IsZero() {
 		a.Pending = now
 	}
+}
+
+// refusedForGood: WisdomAI will not have this version, and there is no use in sending it again
+// (V-20). One that is failed because a part of it could not be sent is looked after as any other.
+func (a *account) refusedForGood() bool {
+	return a.Failed != 0 && a.Failed == a.Version && !a.memory.Partial
 }
 
 // manual are the units given by hand: there, and never asked for.

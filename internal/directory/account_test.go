@@ -274,6 +274,9 @@ func TestV22SuspensionSetsAside(t *testing.T) {
 			w.pass(3 * time.Hour)
 			w.mustUpdate(id, "active", true)
 			w.wantAt("ann@example.com", "EXPLORER crm_id=77 department=Sales sso=x(jwt)")
+			if n := w.events("roles.forgotten"); n != 1 {
+				w.t.Errorf("%d events say which roles are not given back, want 1", n)
+			}
 		}, remember)
 	})
 	t.Run("a rename to an address that somebody at WisdomAI has is a conflict, unless adopted", func(t *testing.T) {
@@ -341,7 +344,7 @@ func TestV23AnOlderLookIsDiscarded(t *testing.T) {
 		}
 		older := *newer
 		older.Number = newer.Number - 1
-		if err := w.dir.apply(w.t.Context(), &older, map[string]*known{}); err != errOlderLook {
+		if err := w.dir.apply(w.t.Context(), &older, map[string]*known{}, verdict{}); err != errOlderLook {
 			w.t.Errorf("applying look %d after %d: %v, want it discarded", older.Number, newer.Number, err)
 		}
 	})

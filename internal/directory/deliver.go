@@ -1,10 +1,9 @@
 package directory
 
 import (
-	"context"
+	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -19,17 +18,20 @@ type outcome struct {
 	err   error // why, unless delivered
 	// after is for parked: a look that began at or after it is needed.
 	after time.Time
+	// taking: what is still to be done takes access.
+	taking bool
 }
 
 type outcomeState string
 
 const (
-	delivered outcomeState = "delivered" // nothing differs any more
-	parked    outcomeState = "parked"    // waits for a look
-	backedOff outcomeState = "backed off"
-	refused   outcomeState = "refused" // for good, by WisdomAI (V-04)
-	busy      outcomeState = "busy"    // another holder has the lease
-	gated     outcomeState = "gated"   // must not be sent now: see gate
+	delivered  outcomeState = "delivered" // nothing differs any more
+	parked     outcomeState = "parked"    // waits for a look
+	backedOff  outcomeState = "backed off"
+	refused    outcomeState = "refused"    // for good, by WisdomAI (V-04)
+	busy       outcomeState = "busy"       // another holder has the lease
+	gated      outcomeState = "gated"      // must not be sent now: see gate
+	unrecorded outcomeState = "unrecorded" // the store failed
 )
 
 // leaseMargin is how much longer than a call's deadline its lease lasts (V-17): enough
@@ -42,65 +44,30 @@ type sent struct {
 	err *wisdom.Error
 	// repeated: the call before was to be sent anew at once, and this one is that.
 	repeated bool
+	shared   int // how many people the call was about
 }
 
-// deliver works on one account until nothing differs, a look is needed, or a call
-// failed. Each step is computed from committed state at the moment it is sent (V-12);
-// the answer to one and the next are one transaction.
-func (d *Directory) deliver(ctx context.Context, id int64) (outcome, error) {
-	var last *sent
-	var fence int64
-	for {
-		var st step
-		var a *account
-		var out outcome
-		err := d.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
-			var err error
-			if a, err = d.lease(tx, id, fence); err != nil {
-				return err
-			}
-			if last != nil {
-				if out, err = d.record(tx, a, last); err != nil {
-					return err
-				}
-			}
-			if out.state == "" {
-				if ctx.Err() != nil { // stopping: what is pending stays due
-					out = outcome{state: backedOff, err: ctx.Err()}
-				} else if st, out, err = d.next(tx, a); err != nil {
-					return err
-				}
-			}
-			if out.state != "" {
-				a.LeaseHolder, a.LeaseUntil = "", time.Time{}
-			}
-			return a.put(tx)
-		})
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return outcome{state: delivered}, nil // rolled back meanwhile (V-04)
-		case errors.Is(err, store.ErrLeased):
-			return outcome{state: busy}, nil
-		case err != nil:
-			return outcome{}, fmt.Errorf("account %d: %w", id, err)
-		case out.state != "":
-			return out, nil
-		}
-		fence = a.LeaseFence
-		repeated := last != nil && last.err != nil
-		last = &sent{step: st, err: d.send(ctx, a, st), repeated: repeated}
-	}
+// refusedShared reports whether a call for several was refused, which says nothing yet of any of them
+// (V-20).
+func (s *sent) refusedShared() bool {
+	return s.shared > 1 && s.err != nil && !s.err.Unanswered && s.err.Kind != wisdom.Unauthorized && s.err.Code != ""
 }
 
-// lease takes the account for this process, or makes sure that it still has it.
+// lease takes the account for this process (fence 0), or makes sure that it still has it.
+// What a holder whose lease ended left in the middle of a call may have happened (V-16).
 func (d *Directory) lease(tx store.Tx, id, fence int64) (*account, error) {
-	until := tx.Now().Add(d.o.Delivery.Deadline + leaseMargin)
+	now := tx.Now()
+	until := now.Add(d.o.Delivery.Deadline + leaseMargin)
 	if fence == 0 {
 		row, err := tx.LeaseAccount(id, d.holder, until)
 		if err != nil {
 			return nil, err
 		}
-		return decodeAccount(row)
+		a, err := decodeAccount(row)
+		if err == nil && a.CallOpen {
+			err = d.takeFrom(tx, a, now)
+		}
+		return a, err
 	}
 	a, err := loadAccount(tx, id)
 	if err != nil {
@@ -113,22 +80,46 @@ func (d *Directory) lease(tx store.Tx, id, fence int64) (*account, error) {
 	return a, nil
 }
 
-// next plans the account's next step and commits everything that must be known before
-// the call leaves: what is set aside, the basis, that a call is open (V-11, V-22, V-25).
+// takeFrom ends a call of which nobody recorded the end.
+func (d *Directory) takeFrom(tx store.Tx, a *account, now time.Time) error {
+	number, err := tx.LookNumber(a.Workspace)
+	if err != nil {
+		return err
+	}
+	a.abandoned(number, now)
+	d.event(tx, Caller{}, "delivery.abandoned", a.UserID, a.Email, map[string]any{"call_deadline": a.CallDeadline})
+	return nil
+}
+
+// next plans the account's next step. An outcome with a state says that there is no call
+// to make now.
 func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	now := tx.Now()
 	s, err := d.sight(tx, now)
 	if err != nil {
 		return step{}, outcome{}, err
 	}
-	st := d.o.plan(a, s)
+	st, err := d.allowed(tx, a, s)
+	if err != nil {
+		return step{}, outcome{}, err
+	}
 	a.Taking = st.taking
+	a.memory.WaitsForLook = false
+	if st.kind != stepNone {
+		switch reason, err := d.halted(tx); {
+		case err != nil:
+			return step{}, outcome{}, err
+		case reason != "": // before anything is recorded or waited for that belongs to a delivery
+			a.Due, a.LastError, a.memory.CallsFail = now.Add(haltedFor), reason, time.Time{}
+			return st, outcome{state: gated, err: errors.New(reason)}, nil
+		}
+	}
 	if st.hold != "" && st.kind != stepNone || st.hold != "" && a.Delivered < a.Version {
 		if err := d.ensureHold(tx, a, st.hold, now); err != nil {
 			return step{}, outcome{}, err
 		}
 	}
-	if a.Failed == a.Version && !st.taking && st.kind != stepNone {
+	if a.refusedForGood() && !st.taking && st.kind != stepNone {
 		a.Due = time.Time{}
 		return st, outcome{state: refused, err: errors.New(a.LastError)}, nil
 	}
@@ -138,11 +129,15 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 			a.Delivered = a.Version // V-13: computed from the newest version
 			d.event(tx, Caller{}, "delivery.delivered", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Version})
 		}
-		a.Due, a.Pending, a.Attempts, a.Failed, a.Taking = time.Time{}, time.Time{}, 0, 0, false
-		a.LastError = a.desired.Problem
+		a.ownFree()
+		a.Due, a.Pending, a.Attempts, a.Taking, a.memory.CallsFail = time.Time{}, time.Time{}, 0, false, time.Time{}
+		d.settleFailed(tx, a)
+		if a.keptByIgnored() {
+			d.looker.noteUnconfirmed(a.CallDeadline.Add(d.o.Listing.Settle))
+		}
 		return st, outcome{state: delivered}, nil
 	case stepWait:
-		a.Due = now.Add(parkedFor)
+		a.Due, a.memory.WaitsForLook = now.Add(cmp.Or(st.within, parkedFor)), true
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
 	}
@@ -150,13 +145,24 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	case err != nil:
 		return step{}, outcome{}, err
 	case reason != "":
-		a.Due, a.LastError = now.Add(parkedFor), reason
+		a.Due, a.LastError, a.memory.CallsFail = now.Add(parkedFor), reason, time.Time{}
 		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
+	return st, outcome{}, nil
+}
 
+// open notes everything that must be known before the call leaves: what is set aside, the
+// basis, that a call is open (V-11, V-22, V-25).
+func (d *Directory) open(tx store.Tx, a *account, st step) error {
+	now := tx.Now()
+	if err := d.recordTaken(tx, a, st); err != nil {
+		return err
+	}
+	a.ownFree()
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
+	a.Due = now // whoever finds the lease ended goes on at once (V-17)
 	switch {
 	case st.kind == stepCreate:
 		a.CreatedByBridge = true // a believed look lacked him
@@ -166,14 +172,12 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		a.memory.Swallowed = a.memory.Swallowed.union(d.o.swallowedByHand(a))
 	case st.kind == stepDelete:
 		a.setAsideAlso(a.manual(), a.foreign(), now)
-		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
-			break // the same delete once more
+		if a.repeatsDelete() {
+			break
 		}
-		if err := tx.RecordDelete(a.Workspace, a.EmailKey, now); err != nil {
-			return step{}, outcome{}, err
-		}
+		return d.countDelete(tx, a, now)
 	}
-	return st, outcome{}, nil
+	return nil
 }
 
 // parkedFor is when an account that waits for a look is tried again if no look wakes it
@@ -187,42 +191,6 @@ func (d *Directory) sight(tx store.Tx, now time.Time) (sight, error) {
 		return sight{}, err
 	}
 	return sight{now: now, look: look, mayDelete: func() bool { return d.mayDelete(tx, now) }}, nil
-}
-
-// send makes the call. It returns nil for an OK.
-func (d *Directory) send(ctx context.Context, a *account, st step) *wisdom.Error {
-	ctx, cancel := context.WithTimeout(ctx, d.o.Delivery.Deadline)
-	defer cancel()
-	var err error
-	switch st.kind {
-	case stepCreate:
-		err = d.wisdom.CreateUsers(ctx, wisdom.NewUsers{
-			Emails: []string{a.Email}, Roles: st.roles.assignments(), Attributes: keyValues(st.attributes),
-			UserGroupIDs: d.rules.inForce.Load().Policy.UserGroups, WelcomeEmail: d.rules.inForce.Load().Policy.WelcomeEmail && a.Delivered == 0,
-		})
-	case stepRoles:
-		err = d.wisdom.CreateUsers(ctx, wisdom.NewUsers{Emails: []string{a.Email}, Roles: st.roles.assignments()})
-	case stepAttributes:
-		err = d.wisdom.SetUserAttributes(ctx, a.WisdomID, keyValues(st.attributes))
-	case stepDelete:
-		err = d.wisdom.DeleteUsers(ctx, []string{a.WisdomID})
-	}
-	if d.o.OnDelivery != nil {
-		d.o.OnDelivery(string(st.kind), err)
-	}
-	if err == nil {
-		if d.o.OnPrivilegedGrant != nil {
-			for _, role := range d.privilegedGiven(a, st) {
-				d.o.OnPrivilegedGrant(role)
-			}
-		}
-		return nil
-	}
-	var we *wisdom.Error
-	if !errors.As(err, &we) {
-		we = &wisdom.Error{Op: string(st.kind), Kind: wisdom.Transient, Unanswered: true, Message: err.Error(), Err: err}
-	}
-	return we
 }
 
 // privilegedGiven are the privileged roles that a call gives because the rules say so (V-40).
@@ -254,19 +222,36 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		return outcome{}, err
 	}
 	a.CallOpen, a.CallLook, a.RowHash = false, number, 0
+	if err := d.noteCall(tx, a, s.err); err != nil {
+		return outcome{}, err
+	}
 	detail := map[string]any{"call": s.kind}
 	if s.roles != nil || s.kind == stepRoles {
 		detail["roles"] = s.roles
 	}
+	if s.shared > 1 {
+		detail["people"] = s.shared
+	}
 	if len(s.attributes) > 0 {
 		detail["attributes"] = slices.Sorted(maps.Keys(s.attributes))
+	}
+	if takesAdmin(a, s.step) {
+		if err := d.adminTaken(tx, a, number); err != nil {
+			return outcome{}, err
+		}
 	}
 	if s.err == nil {
 		d.event(tx, Caller{}, "delivery.call", a.UserID, a.Email, detail)
 		for _, role := range d.privilegedGiven(a, s.step) {
 			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
 		}
+		a.took(s.step)
 		a.answered(s.step)
+		if s.kind == stepDelete {
+			if err := d.settleDelete(tx, a); err != nil {
+				return outcome{}, err
+			}
+		}
 		a.Attempts, a.LastError = 0, ""
 		return outcome{}, nil
 	}
@@ -280,10 +265,15 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		a.CreatedByBridge = false // nothing was carried out
 	}
 	switch {
+	case s.refusedShared(): // repeated in smaller company at once (V-20); a part of it may have been carried out
+		if s.kind != stepCreate {
+			a.unanswered(s.step, now)
+		}
+		return outcome{}, nil
 	case s.err.Again && !s.repeated: // the token was renewed: computed anew and sent at once
 		return outcome{}, nil
 	case s.err.Kind == wisdom.Permanent && !s.taking:
-		a.Failed, a.Due = a.Version, time.Time{}
+		a.Failed, a.Due, a.memory.Partial = a.Version, time.Time{}, false
 		return outcome{state: refused, err: s.err}, nil
 	case s.err.Kind == wisdom.NotFound:
 		a.memory.LookAfter = now                             // a reason to look, not a success (V-18)
@@ -307,9 +297,13 @@ func (a *account) answered(st step) {
 		a.Present, a.WisdomID = true, ""
 		a.actual.Roles, a.actual.Database = st.roles, maps.Clone(st.attributes)
 		a.MissingLook, a.MissingSince = 0, time.Time{}
+		a.memory.Seen = nil
 		*u = unanswered{}
 	case stepRoles:
 		a.actual.Roles = st.roles
+		if a.memory.Seen != nil { // what we took nobody else did (V-30)
+			a.memory.Seen.Roles = a.memory.Seen.Roles.filter(st.roles.covers)
+		}
 		u.Roles, u.Taken = nil, nil
 	case stepAttributes:
 		a.actual.Database = maps.Clone(st.attributes)
@@ -329,6 +323,7 @@ func (a *account) unanswered(st step, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}
@@ -364,46 +359,6 @@ func (d *Directory) backoff(attempts int, taking bool, retryAfter time.Duration)
 	}
 	wait += time.Duration(d.o.Rand() * float64(wait) / 5)
 	return max(wait, min(retryAfter, time.Hour))
-}
-
-// mayDelete asks the brake whether one more irreversible delete is allowed now (V-33).
-func (d *Directory) mayDelete(tx store.Tx, now time.Time) bool {
-	done, err := tx.CountDeletes(d.o.Workspace, now.Add(-d.o.Brake.Window))
-	if err != nil {
-		return false
-	}
-	managed, err := tx.CountManaged(d.o.Tenant)
-	if err != nil {
-		return false
-	}
-	allowance := max(min(d.o.Brake.MaxDeletes, int(float64(managed+done)*d.o.Brake.MaxPercent/100)), d.o.Brake.Floor)
-	return done < allowance
-}
-
-// ensureHold makes visible that a delete was carried out as a suspension and waits for a person (V-08, V-33).
-func (d *Directory) ensureHold(tx store.Tx, a *account, reason string, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil || len(open) > 0 {
-		return err
-	}
-	d.event(tx, Caller{}, "hold.delete", a.UserID, a.Email, map[string]any{"reason": reason})
-	return tx.PutHold(&store.Hold{Tenant: a.Tenant, Workspace: a.Workspace, Kind: "delete", Account: a.ID, EmailKey: a.EmailKey,
-		WisdomID: a.WisdomID, Reason: reason, Created: now})
-}
-
-// withdrawHolds settles the holds of an account that is taken up again (V-10).
-func (d *Directory) withdrawHolds(tx store.Tx, a *account, now time.Time) error {
-	open, err := tx.HoldsOf(a.ID)
-	if err != nil {
-		return err
-	}
-	for _, h := range open {
-		h.Settled, h.Outcome = now, "withdrawn"
-		if err := tx.PutHold(h); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // event appends to the event log; a Caller without a token is the bridge itself. It

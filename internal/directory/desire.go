@@ -38,6 +38,11 @@ func (d *Directory) desire(u *store.User, res mapping.Result) desired {
 	for k, v := range res.Attributes {
 		w.Attributes[k] = v
 	}
+	for _, k := range res.FreeKeys {
+		if !d.o.Rules.MayTakeOver(k) {
+			w.Free = append(w.Free, k)
+		}
+	}
 	for _, p := range res.Problems {
 		if p.Kind != mapping.NoAddress {
 			w.Problem = problemText(p)
@@ -101,7 +106,7 @@ func deliverable(res mapping.Result) bool {
 // point makes the active user u the one who points at the address that res gives, and
 // wants there what desire says; it returns the accounts that have something to do. A
 // change of address is a rename (V-09, V-22).
-func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopting bool) ([]int64, error) {
+func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Result, adopting bool) ([]int64, error) {
 	var old *account
 	if u.Account != 0 {
 		a, err := loadAccount(tx, u.Account)
@@ -113,7 +118,11 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 			if err := d.reactivate(tx, a); err != nil {
 				return nil, err
 			}
-			changed := a.want(d.desire(u, res), tx.Now())
+			w := d.desire(u, res)
+			if err := d.refuseContested(a, w); err != nil {
+				return nil, err
+			}
+			changed := a.want(w, tx.Now())
 			return ids(a, changed), a.put(tx)
 		}
 		if d.o.Policy.OnRename == "refuse" {
@@ -141,13 +150,20 @@ func (d *Directory) point(tx store.Tx, u *store.User, res mapping.Result, adopti
 				a.giveBackAlso(gb.Roles, gb.Attributes)
 			}
 		}
+		if err := d.recordRemoval(tx, by, u, old, removedRenamed, nil); err != nil {
+			return nil, err
+		}
 		d.leave(u, old, d.o.Policy.OnRename == "delete_old", tx)
 		if err := old.put(tx); err != nil {
 			return nil, err
 		}
 		touched = append(touched, old.ID)
 	}
-	a.want(d.desire(u, res), now)
+	w := d.desire(u, res)
+	if err := d.refuseContested(a, w); err != nil {
+		return nil, err
+	}
+	a.want(w, now)
 	if err := a.put(tx); err != nil {
 		return nil, err
 	}
@@ -204,6 +220,12 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 			"the address %s belongs to somebody at WisdomAI already, user %s (policy on_rename_conflict: refuse)", d.o.Rules.ShowAddress(a.Email), holder.ID)}
 	}
 	if a.Former && a.UserID != u.ID {
+		if why, err := d.protects(tx, a, false); err != nil {
+			return nil, err
+		} else if why != "" && len(a.held()) > 0 { // a new hire must not inherit what V-34 keeps (V-10)
+			return nil, &Error{Kind: Protected, Attribute: "emails", Detail: fmt.Sprintf(
+				"the address %s has the account of somebody who left and is protected: %s", d.o.Rules.ShowAddress(a.Email), why)}
+		}
 		a.takeOver(tx.Now())
 	}
 	// The same user renaming back gets back what was set aside.
@@ -221,7 +243,7 @@ func (d *Directory) reactivate(tx store.Tx, a *account) error {
 	if a.desired.State == present && !a.Former {
 		return nil
 	}
-	if err := d.withdrawHolds(tx, a, tx.Now()); err != nil {
+	if err := d.withdrawHolds(tx, a); err != nil {
 		return err
 	}
 	if sa := a.memory.SetAside; sa != nil && tx.Now().Sub(sa.At) <= d.o.Policy.SuspendRemember {
@@ -231,13 +253,13 @@ func (d *Directory) reactivate(tx store.Tx, a *account) error {
 		d.event(tx, Caller{}, "roles.forgotten", a.UserID, a.Email, map[string]any{"roles": sa.Roles, "set_aside": sa.At})
 	}
 	a.memory.SetAside = nil
-	return nil
+	return d.settleRemovals(tx, a, "reactivated")
 }
 
 // suspend makes the account of a user who is not active suspended, keeping its address
 // whatever the document says now (V-02). Somebody without an account is linked to the
 // one that exists at his address, so that he has no access there; no address is created.
-func (d *Directory) suspend(tx store.Tx, u *store.User, res mapping.Result) ([]int64, error) {
+func (d *Directory) suspend(tx store.Tx, by Caller, u *store.User, res mapping.Result) ([]int64, error) {
 	var a *account
 	if u.Account != 0 {
 		var err error
@@ -262,7 +284,17 @@ func (d *Directory) suspend(tx store.Tx, u *store.User, res mapping.Result) ([]i
 	if a == nil {
 		return nil, nil
 	}
+	if a.desired.State == "" || a.desired.State == present {
+		if err := d.mustStay(tx, a, wish{}); err != nil { // the one thing that refuses a deactivation (V-34)
+			return nil, err
+		}
+	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
+	if a.desired.State == present || a.desired.State == "" && a.Present {
+		if err := d.recordRemoval(tx, by, u, a, removedDeactivated, nil); err != nil {
+			return nil, err
+		}
+	}
 	a.setAsideKept(tx.Now())
 	changed := a.want(d.desire(u, res), tx.Now())
 	a.Taking = a.Taking || changed

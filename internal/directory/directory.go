@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,7 +23,15 @@ type Directory struct {
 	rules  rulesKept
 	looker *looker
 	queue  *queue
+	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
+	polls  atomic.Int64  // pollEvery, but where a test lets days pass
+
+	breadth breadth
+
+	// The two are the looks' alone, of which there is one at a time.
+	ownerAsked time.Time // when whose key it is was last answered
+	pruned     time.Time // when old looks were last forgotten
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
@@ -30,6 +39,7 @@ type Directory struct {
 		users map[string]*creating // by SCIM id
 	}
 	background sync.WaitGroup
+	accepting  acceptances // V-37
 }
 
 // New makes a Directory and records, or checks, which workspace the store's rows of
@@ -50,19 +60,18 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 			return fmt.Errorf("tenant %q of this store belongs to WisdomAI workspace %s, the configuration says %s: "+
 				"use another store file, or put the old workspace back", o.Tenant, t.Workspace, o.Workspace)
 		}
-		look, err := tx.LastLook(o.Workspace, store.LookApplied)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			d.looker.begun = look.Begun
+		s, err := d.standing(tx)
+		if d.looker.standing = s; s.applied != nil {
+			d.looker.begun = s.applied.Begun
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	d.o.Shared.join(d)
+	_, _, err = d.seeAcceptance(ctx)
+	return d, err
 }
 
 // newDirectory makes a Directory that has read nothing.
@@ -71,8 +80,11 @@ func newDirectory(o Options) *Directory {
 	d.rules.steady = &steadyStore{Store: o.Store}
 	d.rules.offered = make(chan struct{}, 1)
 	d.store = d.rules.steady
+	d.polls.Store(int64(pollEvery))
 	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.looker = newLooker(&d.o, d.look, d.looked)
+	d.guard = d.o.Guard
+	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
+	d.looker = newLooker(d)
 	d.creating.users = map[string]*creating{}
 	return d
 }
@@ -88,12 +100,14 @@ func (d *Directory) Run(ctx context.Context) error {
 		return err
 	}
 	var wg sync.WaitGroup
-	for range d.o.Delivery.Concurrency {
-		wg.Go(func() { d.work(ctx) })
+	for i := range d.o.Delivery.Concurrency {
+		wg.Go(func() { d.work(ctx, i == 0 && d.o.Delivery.Concurrency > 1) })
 	}
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.keepRules(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.watch(ctx) })
+	wg.Go(func() { d.prune(ctx) })
 	<-ctx.Done()
 	wg.Wait()
 	d.background.Wait()
@@ -103,24 +117,24 @@ func (d *Directory) Run(ctx context.Context) error {
 // takeUp makes uncertain what an earlier process left in the middle of a call (V-16)
 // and due what it left pending.
 func (d *Directory) takeUp(ctx context.Context) error {
-	return d.store.Update(ctx, func(tx store.Tx) error {
+	err := d.store.Update(ctx, func(tx store.Tx) error {
 		rows, err := tx.AbandonedAccounts(d.o.Workspace, d.holder)
 		if err != nil {
 			return err
 		}
 		now := tx.Now()
 		for _, row := range rows {
+			if row.Tenant != d.o.Tenant {
+				continue // delivered by another, which takes it up itself (V-36)
+			}
 			a, err := decodeAccount(row)
 			if err != nil {
 				return err
 			}
 			if a.CallOpen {
-				number, err := tx.LookNumber(a.Workspace)
-				if err != nil {
+				if err := d.takeFrom(tx, a, now); err != nil {
 					return err
 				}
-				a.abandoned(number, now)
-				d.event(tx, Caller{}, "delivery.abandoned", a.UserID, a.Email, map[string]any{"call_deadline": a.CallDeadline})
 			}
 			a.LeaseHolder, a.LeaseUntil = "", now
 			a.LeaseFence++
@@ -130,33 +144,20 @@ func (d *Directory) takeUp(ctx context.Context) error {
 				return err
 			}
 		}
-		return d.rouse(tx)
+		return nil
 	})
+	for _, taking := range []bool{true, false} {
+		if err == nil {
+			err = d.rouse(ctx, taking)
+		}
+	}
+	return err
 }
 
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
-func (d *Directory) rouse(tx store.Tx) error {
-	const longestBackoff = time.Hour
-	now := tx.Now()
-	due, err := tx.DueAccounts(d.o.Workspace, now.Add(longestBackoff), 1<<30)
-	if err != nil {
-		return err
-	}
-	for _, e := range due {
-		if !e.Due.After(now) {
-			continue
-		}
-		row, err := tx.Account(e.ID)
-		if err != nil {
-			return err
-		}
-		row.Due, row.Attempts = now, 0
-		if err := tx.PutAccount(row); err != nil {
-			return err
-		}
-	}
-	return nil
+func (d *Directory) rouse(ctx context.Context, taking bool) error {
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, d.o.Tenant, taking) })
 }
 
 // abandoned ends a call whose process died: nobody knows which step it was, so
@@ -166,6 +167,7 @@ func (a *account) abandoned(look int64, now time.Time) {
 	if a.Uncertain.IsZero() {
 		a.Uncertain = now
 	}
+	a.memory.Seen = nil
 	u := a.memory.Unanswered
 	if u == nil {
 		u = &unanswered{}

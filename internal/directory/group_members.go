@@ -14,11 +14,48 @@ import (
 type groupWrite struct {
 	d     *Directory
 	tx    store.Tx
+	by    Caller
 	group *store.Group
 
 	added, removed []string // member ids, in order
 	// affected are users whose `groups` changed, by id; true when their roles may have.
 	affected map[string]bool
+}
+
+// change makes the changes of a PATCH, in order, and records what came of them.
+func (w *groupWrite) change(by Caller, g *store.Group, changes []GroupChange) error {
+	before := *g
+	w.group = g
+	for _, c := range changes {
+		if err := w.apply(c); err != nil {
+			return err
+		}
+	}
+	renamed := g.DisplayName != before.DisplayName
+	if renamed {
+		if err := w.d.checkGroupName(w.tx, g); err != nil {
+			return err
+		}
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	} else if g.ExternalID != before.ExternalID {
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	}
+	w.compact()
+	if renamed || g.ExternalID != before.ExternalID || len(w.added)+len(w.removed) > 0 {
+		g.Version++
+		g.Modified = w.tx.Now()
+		if err := w.tx.PutGroup(g); err != nil {
+			return err
+		}
+		w.d.event(w.tx, by, "group.update", g.ID, "", map[string]any{
+			"before": map[string]string{"displayName": before.DisplayName, "externalId": before.ExternalID},
+			"after":  map[string]string{"displayName": g.DisplayName, "externalId": g.ExternalID}, "added": w.added, "removed": w.removed})
+	}
+	return nil
 }
 
 // apply makes one change.
@@ -215,6 +252,7 @@ func (w *groupWrite) finish() ([]int64, error) {
 		return nil, err
 	}
 	var touched []int64
+	lost := 0
 	for _, id := range ids {
 		if !w.affected[id] {
 			continue
@@ -226,40 +264,42 @@ func (w *groupWrite) finish() ([]int64, error) {
 		if err != nil {
 			return nil, err
 		}
-		accounts, err := d.recompute(w.tx, u)
+		accounts, less, err := d.recompute(w.tx, u)
 		if err != nil {
 			return nil, err
 		}
 		touched = append(touched, accounts...)
+		lost += less
 	}
-	return touched, nil
+	return touched, d.rolesLost(w.tx, w.by, lost, w.group)
 }
 
 // recompute is for somebody whose groups changed: his document did not. An unmanaged one
 // is adopted with the document shown (V-07). What cannot be recorded as it is (a
 // missing required attribute) is no error of the group's write (V-06): no role, state failed.
-func (d *Directory) recompute(tx store.Tx, u *store.User) ([]int64, error) {
+// lost is 1 if he loses a role, else 0.
+func (d *Directory) recompute(tx store.Tx, u *store.User) (touched []int64, lost int, err error) {
 	doc, err := readDocument(u)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	res, err := d.resolve(tx, u.ID, doc)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !u.Managed {
 		u.Managed = true
 		if err := tx.PutUser(u); err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		d.event(tx, Caller{}, "user.adopt", u.ID, u.UserName, map[string]any{"cause": "group membership", "reasons": res.Reasons})
 	}
 	if u.Account == 0 || !u.Active {
-		return nil, nil // what a suspended user is in counts when he is active again
+		return nil, 0, nil // what a suspended user is in counts when he is active again
 	}
 	a, err := loadAccount(tx, u.Account)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
 	if refused := refusedRules(res); len(refused) > 0 {
@@ -272,8 +312,9 @@ func (d *Directory) recompute(tx store.Tx, u *store.User) ([]int64, error) {
 			break
 		}
 	}
+	had := a.access()
 	changed := a.want(want, tx.Now())
-	return ids(a, changed), a.put(tx)
+	return ids(a, changed), had.loses(a.wanted()), a.put(tx)
 }
 
 // refusedRules are the rules that matched and gave nothing, with the reason (V-39, V-40).

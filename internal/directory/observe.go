@@ -11,7 +11,7 @@ import (
 
 // finding is what a look said about an account that is worth an event.
 type finding struct {
-	kind   string // "drift.lost", "drift.extra", "drift.changed", "drift.deleted", "evidence", "missing"
+	kind   string // "drift.lost", "drift.extra", "drift.changed", "drift.deleted", "drift.contested", "evidence", "missing"
 	roles  grants
 	keys   []string
 	detail string
@@ -34,11 +34,12 @@ func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []find
 		return a.observeOverlapping(now, row, look.Begun)
 	}
 	var found []finding
-	settledBefore := a.desired.State != "" && a.Delivered == a.Version && a.Confirmed == a.Delivered && a.Uncertain.IsZero()
+	settled, atRest, wasPresent, before := o.settled(a, look), a.atRest(), a.Present, a.actual
+	trusted := wasPresent && !settled && a.trustRepairs(&now)
 	switch {
-	case a.Present && settledBefore:
-		found = a.drift(now)
-	case a.Present && !a.Uncertain.IsZero() && a.desired.State == present:
+	case a.Present && a.Uncertain.IsZero():
+		found = o.drift(a, now, look, settled)
+	case a.Present && a.desired.State == present:
 		a.keepUncertain(now)
 	}
 	a.identify(row, now)
@@ -50,6 +51,17 @@ func (o *Options) observe(a *account, look *store.Look, row *wisdom.User) []find
 	if a.memory.Purge {
 		a.owned = a.owned.plus(now.Roles, now.Database)
 		a.memory.Purge = false
+	}
+	switch {
+	case atRest && wasPresent:
+		found = append(found, o.driftExtra(a, before, look, settled)...)
+	case atRest:
+		found = append(found, o.driftBack(a, row, look)...)
+	}
+	if trusted {
+		a.RowHash = 0 // so that the next look's row is taken in, the same as this one or not
+	} else {
+		a.settleDrift()
 	}
 	a.settleMemory(look)
 	return found
@@ -79,33 +91,6 @@ func (a *account) keepUncertain(now actual) {
 	attributes := a.foreign()
 	maps.DeleteFunc(attributes, func(k, _ string) bool { _, there := now.Database[k]; return there })
 	a.giveBackAlso(a.manual().filter(func(u grant) bool { return !now.Roles.covers(u) }), attributes)
-}
-
-// drift compares what a look shows with what was confirmed. Access of ours that
-// somebody else took away is remembered as lost, so that it is not given again (V-30).
-func (a *account) drift(now actual) []finding {
-	var found []finding
-	if a.desired.State == present {
-		lost := a.desired.Roles.filter(a.actual.Roles.covers).filter(func(u grant) bool { return !now.Roles.covers(u) })
-		if len(lost) > 0 {
-			found = append(found, finding{kind: "drift.lost", roles: lost, detail: "taken away by somebody else; not given again until the next write about this person"})
-		}
-		a.memory.Lost = a.memory.Lost.union(lost).filter(func(u grant) bool { return !now.Roles.covers(u) })
-	}
-	var changed []string
-	for k, v := range a.desired.Attributes {
-		if now.Database[k] != v {
-			changed = append(changed, k)
-		}
-	}
-	if len(changed) > 0 {
-		slices.Sort(changed)
-		found = append(found, finding{kind: "drift.changed", keys: changed, detail: "changed by somebody else; repaired"})
-	}
-	if extra := now.Roles.minus(a.desired.Roles); a.desired.State == suspended && len(extra) > 0 {
-		found = append(found, finding{kind: "drift.extra", roles: extra, detail: "given to somebody suspended; set aside and taken"})
-	}
-	return found
 }
 
 // observeOverlapping keeps what the row says that our own call may have hidden: items
@@ -162,15 +147,14 @@ func (o *Options) observeAbsence(a *account, look *store.Look) []finding {
 	if look.Begun.Sub(a.MissingSince) < o.Listing.MaxAge {
 		return nil
 	}
-	f := finding{kind: "missing", detail: "two complete listings lack the person"}
-	if a.desired.State == present && a.Delivered == a.Version && a.Confirmed == a.Delivered && a.Uncertain.IsZero() {
-		a.memory.LostPerson = true
-		f.kind = "drift.deleted"
-		f.detail = "deleted by somebody else; not created again until the next write about this person"
+	found := []finding{{kind: "missing", detail: "two complete listings lack the person"}}
+	if had, ok := a.hadRoles(); ok {
+		found = o.driftGone(a, had, look)
 	}
 	a.gone()
+	a.settleDrift()
 	a.settleMemory(look)
-	return []finding{f}
+	return found
 }
 
 // gone forgets what was there: the address has nobody.
@@ -180,7 +164,7 @@ func (a *account) gone() {
 	}
 	a.Present, a.WisdomID, a.actual, a.RowHash = false, "", actual{}, 0
 	a.MissingLook, a.MissingSince = 0, time.Time{}
-	a.memory.Swallowed, a.memory.Purge = nil, false
+	a.memory.Swallowed, a.memory.Purge, a.memory.Left, a.memory.Seen = nil, false, nil, nil
 }
 
 // settleMemory drops from memory what the actual state now shows.
@@ -250,6 +234,8 @@ func (o *Options) confirm(a *account, s sight) bool {
 	a.Confirmed = a.Delivered
 	a.Uncertain = time.Time{}
 	a.givenBack()
-	a.memory.Basis = nil
+	a.settleDrift()
+	a.memory.Basis, a.memory.Seen, a.memory.Took = nil, nil, nil
+	a.heeded(s.now)
 	return true
 }

@@ -16,7 +16,8 @@ type step struct {
 	attributes map[string]string // create, attributes: the whole set to send
 	// lookAfter is for stepWait: a look that began at or after it is needed.
 	lookAfter time.Time
-	reason    string // why it waits
+	reason    string        // why it waits
+	within    time.Duration // look or not, it is planned again by then; 0: parkedFor
 	// hold says that an irreversible delete was turned into a suspension, and why (V-08, V-33).
 	hold string
 }
@@ -57,11 +58,18 @@ func (o *Options) newer(a *account, s sight) time.Time {
 // states give equal steps. The order within an account is V-14's.
 func (o *Options) plan(a *account, s sight) step {
 	state, hold := a.desired.State, ""
-	if state == absent && a.Present && !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete" {
-		state, hold = suspended, "not created by the bridge (on_delete_adopted: suspend)" // V-08
+	if state != present && a.spared() {
+		return step{kind: stepNone}
 	}
-	if repeat := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted; state == absent && a.Present && !repeat && !s.mayDelete() {
-		state, hold = suspended, "more deletes than the brake allows" // V-33
+	if state == absent && a.Present && !a.memory.Held.released() {
+		switch {
+		case a.memory.Held != nil:
+			state, hold = suspended, a.memory.Held.Reason // waits for a person, whatever the brake would say now
+		case !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete":
+			state, hold = suspended, heldAdopted // V-08
+		case !a.repeatsDelete() && !s.mayDelete():
+			state, hold = suspended, heldByBrake // V-33
+		}
 	}
 	var st step
 	switch state {
@@ -243,7 +251,7 @@ func (o *Options) needLook(a *account, s sight, maxAge time.Duration, what strin
 // target is what somebody who is to be present should have: desired, what was given
 // by hand or by other systems as far as the policies keep it, and what is to be given back.
 func (o *Options) target(a *account) (grants, map[string]string) {
-	roles := a.desired.Roles.minus(a.memory.Lost)
+	roles := a.desired.Roles.minus(a.memory.Lost).union(a.memory.Kept.filter(a.actual.Roles.has))
 	if o.Policy.ManualRoles != "overwrite" {
 		roles = roles.union(a.manual(), a.memory.Swallowed)
 		if gb := a.memory.GiveBack; gb != nil {
@@ -264,6 +272,14 @@ func (o *Options) attributes(a *account) map[string]string {
 		maps.Copy(attributes, a.foreign())
 	}
 	maps.Copy(attributes, a.desired.Attributes)
+	for _, k := range a.memory.Left { // V-30
+		if v, there := a.actual.Database[k]; there {
+			attributes[k] = v
+		} else {
+			delete(attributes, k)
+		}
+	}
+	a.leaveContested(attributes)
 	return attributes
 }
 

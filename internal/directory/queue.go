@@ -5,50 +5,68 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/scimbridge/scimbridge/internal/store"
 )
 
 // queue holds account ids to work on, never payloads (V-12): an id is in it once,
 // whatever happens to the account meanwhile, so the backlog is bounded by the number
-// of people. Takings go before givings (V-15).
+// of people. Takings go before givings (V-15), and whom a request waits for before the rest.
 type queue struct {
 	mu      sync.Mutex
-	ready   chan struct{} // has one element while there may be something to take
-	taking  []int64
-	giving  []int64
+	lines   [3][]int64 // by rank; ids whose entry has another rank by now are passed over
+	queued  int        // entries that are queued
 	entries map[int64]*entry
+
+	// Each has an element while there may be something of its kind to take.
+	anything, takings chan struct{}
 }
+
+// rank is a place in the order of service.
+type rank int
+
+const (
+	rankTaking rank = iota // access that should be gone
+	rankAwaited
+	rankGiving
+)
 
 // entry is an account that is queued, being worked on, or waited for.
 type entry struct {
+	rank    rank
 	queued  bool
 	running bool
-	again   bool // queued again while running
+	// again: queued again while running; urgent: as a taking.
+	again, urgent bool
+	alone         bool // its batch could not be recorded: it is to be worked on by itself
 	// parked is when a look must have begun to go on; zero: not parked.
 	parked  time.Time
 	waiters []chan outcome // buffered; each gets one outcome
 }
 
 func newQueue(workers int) *queue {
-	return &queue{ready: make(chan struct{}, workers), entries: map[int64]*entry{}}
+	return &queue{anything: make(chan struct{}, workers), takings: make(chan struct{}, workers), entries: map[int64]*entry{}}
 }
 
 func (q *queue) entry(id int64) *entry {
 	e := q.entries[id]
 	if e == nil {
-		e = &entry{}
+		e = &entry{rank: rankGiving}
 		q.entries[id] = e
 	}
 	return e
 }
 
 // signal wakes a worker. The caller holds mu.
-func (q *queue) signal() {
-	select {
-	case q.ready <- struct{}{}:
-	default:
+func (q *queue) signal(r rank) {
+	wake := func(c chan struct{}) {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
 	}
+	if r == rankTaking {
+		wake(q.takings)
+	}
+	wake(q.anything)
 }
 
 func (q *queue) push(id int64, taking bool) {
@@ -57,42 +75,103 @@ func (q *queue) push(id int64, taking bool) {
 	q.pushLocked(id, taking)
 }
 
+// pushLocked queues an account, or moves one that is queued forward.
 func (q *queue) pushLocked(id int64, taking bool) {
 	e := q.entry(id)
 	e.parked = time.Time{}
+	r := rankGiving
+	switch {
+	case taking:
+		r = rankTaking
+	case len(e.waiters) > 0:
+		r = rankAwaited
+	}
 	switch {
 	case e.running:
-		e.again = true
+		e.again, e.urgent = true, e.urgent || taking
 	case !e.queued:
-		e.queued = true
-		if taking {
-			q.taking = append(q.taking, id)
-		} else {
-			q.giving = append(q.giving, id)
-		}
-		q.signal()
+		q.queued++
+		e.queued, e.rank = true, r
+	case r < e.rank:
+		e.rank = r
+	default:
+		return
+	}
+	if e.queued {
+		q.lines[r] = append(q.lines[r], id)
+		q.signal(r)
 	}
 }
 
-// pop takes the next id and marks it running.
-func (q *queue) pop() (int64, bool) {
+// await waits until there may be something to take; false when ctx is done.
+func (q *queue) await(ctx context.Context, takingsOnly bool) bool {
+	ready := q.anything
+	if takingsOnly {
+		ready = q.takings
+	}
+	select {
+	case <-ready:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// hasTaking reports whether a taking is queued.
+func (q *queue) hasTaking() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var id int64
-	switch {
-	case len(q.taking) > 0:
-		id, q.taking = q.taking[0], q.taking[1:]
-	case len(q.giving) > 0:
-		id, q.giving = q.giving[0], q.giving[1:]
-	default:
-		return 0, false
+	return len(q.lines[rankTaking]) > 0
+}
+
+// take takes at most n accounts, the first in the order of service, and marks them
+// running. Takings are taken by themselves: nothing that gives goes out with them (V-15).
+// who comes alone is the only one.
+func (q *queue) take(n int, takingsOnly bool) []int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var ids []int64
+	left := false
+	for r := range q.lines {
+		if takingsOnly && rank(r) != rankTaking {
+			break
+		}
+		line := q.lines[r]
+		for len(line) > 0 && len(ids) < n {
+			e := q.entries[line[0]]
+			if e == nil || !e.queued || e.rank != rank(r) { // moved forward, or done with
+				line = line[1:]
+				continue
+			}
+			if e.alone && len(ids) > 0 {
+				break
+			}
+			e.queued, e.running = false, true
+			q.queued--
+			ids, line = append(ids, line[0]), line[1:]
+			if e.alone {
+				n = 1
+			}
+		}
+		if len(line) == 0 {
+			line = nil
+		}
+		q.lines[r] = line
+		if len(line) > 0 {
+			left = true
+			if rank(r) == rankTaking {
+				q.signal(rankTaking)
+			}
+		}
+		if rank(r) == rankTaking && len(ids) > 0 {
+			left = left || len(q.lines[rankAwaited])+len(q.lines[rankGiving]) > 0
+			break
+		}
 	}
-	e := q.entries[id]
-	e.queued, e.running = false, true
-	if len(q.taking)+len(q.giving) > 0 {
-		q.signal()
+	if left {
+		q.signal(rankGiving)
 	}
-	return id, true
+	return ids
 }
 
 // finish ends the work on id and tells who waits: everybody of an outcome that ends
@@ -101,13 +180,18 @@ func (q *queue) finish(id int64, out outcome) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e := q.entries[id]
-	e.running = false
+	e.running, e.alone = false, out.state == unrecorded
 	if e.again {
-		e.again = false
-		q.pushLocked(id, true)
+		urgent := e.urgent || out.taking
+		e.again, e.urgent = false, false
+		q.pushLocked(id, urgent)
 		return
 	}
 	if out.state == parked {
+		e.rank = rankGiving
+		if out.taking {
+			e.rank = rankTaking
+		}
 		e.parked = out.after
 		if e.parked.IsZero() {
 			e.parked = time.Unix(0, 0)
@@ -115,7 +199,9 @@ func (q *queue) finish(id int64, out outcome) {
 		return
 	}
 	e.tell(out)
-	delete(q.entries, id)
+	if !e.alone {
+		delete(q.entries, id)
+	}
 }
 
 func (e *entry) tell(out outcome) {
@@ -143,7 +229,7 @@ func (q *queue) unpark(begun time.Time) (next time.Time) {
 	}
 	slices.Sort(ids)
 	for _, id := range ids {
-		q.pushLocked(id, false)
+		q.pushLocked(id, q.entries[id].rank == rankTaking)
 	}
 	return next
 }
@@ -153,7 +239,7 @@ func (q *queue) unparkOne(id int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.entries[id]; e != nil && !e.parked.IsZero() {
-		q.pushLocked(id, false)
+		q.pushLocked(id, e.rank == rankTaking)
 	}
 }
 
@@ -182,22 +268,22 @@ func (e *entry) giveUp(err error) {
 }
 
 // wait queues the accounts and waits until work on each has ended, or ctx is done. It
-// returns the outcome of those that ended.
-func (q *queue) wait(ctx context.Context, ids []int64) map[int64]outcome {
-	waiting := make(map[int64]chan outcome, len(ids))
+// returns the outcome of those that ended. takings says of each whether it takes access.
+func (q *queue) wait(ctx context.Context, accounts []dueAccount) map[int64]outcome {
+	waiting := make(map[int64]chan outcome, len(accounts))
 	q.mu.Lock()
-	for _, id := range ids {
-		if waiting[id] != nil {
+	for _, a := range accounts {
+		if waiting[a.id] != nil {
 			continue
 		}
 		w := make(chan outcome, 1)
-		waiting[id] = w
-		e := q.entry(id)
+		waiting[a.id] = w
+		e := q.entry(a.id)
 		e.waiters = append(e.waiters, w)
-		q.pushLocked(id, true) // somebody is waiting for it
+		q.pushLocked(a.id, a.taking)
 	}
 	q.mu.Unlock()
-	out := make(map[int64]outcome, len(ids))
+	out := make(map[int64]outcome, len(accounts))
 	for id, w := range waiting {
 		select {
 		case o := <-w:
@@ -213,90 +299,15 @@ func (q *queue) wait(ctx context.Context, ids []int64) map[int64]outcome {
 	return out
 }
 
-// length is how many accounts are queued or running.
+// dueAccount is an account to work on.
+type dueAccount struct {
+	id     int64
+	taking bool
+}
+
+// length is how many accounts are queued.
 func (q *queue) length() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.taking) + len(q.giving)
-}
-
-// work is one worker: it takes accounts until ctx is done.
-func (d *Directory) work(ctx context.Context) {
-	for {
-		id, ok := d.queue.pop()
-		if !ok {
-			select {
-			case <-d.queue.ready:
-				continue
-			case <-ctx.Done():
-				return
-			}
-		}
-		out, err := d.deliver(ctx, id)
-		if err != nil {
-			d.o.Log.Error("delivery could not be recorded; it is tried again", "account", id, "error", err)
-			out = outcome{state: backedOff, err: err}
-		}
-		d.queue.finish(id, out)
-		if out.state == parked {
-			if d.looker.want(out.after) { // it came while this was being planned
-				d.queue.unparkOne(id)
-			} else if err := d.looker.failing(); err != nil {
-				d.queue.giveUpWaitingFor(id, err)
-			}
-		}
-		if ctx.Err() != nil {
-			return
-		}
-	}
-}
-
-// pollEvery is how often due accounts are looked for in the store: commands write
-// to it from other processes, and a running server honours them within a second.
-const pollEvery = time.Second
-
-// schedule feeds the queue with what is due, after a restart as well as after a
-// back-off, until ctx is done.
-func (d *Directory) schedule(ctx context.Context) {
-	const batch = 256
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-d.wake:
-		case <-timer.C:
-		}
-		timer.Reset(pollEvery)
-		if d.queue.length() > batch {
-			continue
-		}
-		var due []store.Due
-		err := d.store.View(ctx, func(tx store.Tx) error {
-			var err error
-			due, err = tx.DueAccounts(d.o.Workspace, tx.Now(), batch)
-			return err
-		})
-		if err != nil {
-			if ctx.Err() == nil {
-				d.o.Log.Error("due accounts could not be read", "error", err)
-			}
-			continue
-		}
-		for _, a := range due {
-			d.queue.push(a.ID, a.Taking)
-		}
-		if len(due) == batch {
-			timer.Reset(20 * time.Millisecond) // there is more: come back when the workers caught up
-		}
-	}
-}
-
-// wakeScheduler says that accounts have become due.
-func (d *Directory) wakeScheduler() {
-	select {
-	case d.wake <- struct{}{}:
-	default:
-	}
+	return q.queued
 }

@@ -92,7 +92,7 @@ func (d *Directory) rehearse(ctx context.Context, rules *ruleset, fn func(*rehea
 // under is this directory under other rules, and perhaps over another store. It does not run.
 func (d *Directory) under(rules *ruleset, s store.Store) *Directory {
 	o := d.o
-	o.OnLook, o.OnDelivery, o.OnPrivilegedGrant, o.OnRules = nil, nil, nil, nil
+	o.OnLook, o.OnDelivery, o.OnPrivilegedGrant, o.OnDrift, o.OnRules = nil, nil, nil, nil, nil
 	other := newDirectory(o)
 	other.store = s
 	rules.into(&other.o)
@@ -282,6 +282,9 @@ func (d *Directory) foresee(tx store.Tx, id int64) (AccountPlan, error) {
 			break
 		}
 		p.Calls = append(p.Calls, callOf(st))
+		if err := d.open(tx, a, st); err != nil {
+			return p, err
+		}
 		if out, err = d.record(tx, a, &sent{step: st}); err != nil {
 			return p, err
 		}

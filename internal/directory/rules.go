@@ -151,6 +151,9 @@ func (d *Directory) enforce(r *ruleset) {
 // Rules are the mapping rules in force (V-35), which need not be those of the configuration file.
 func (d *Directory) Rules() *mapping.Rules { return d.rules.inForce.Load().rules }
 
+// policy is that of the rules in force, for who is in no transaction.
+func (d *Directory) policy() *rulePolicy { return &d.rules.inForce.Load().Policy }
+
 // ApproveRules puts the rules of options in force, whatever they change, if they are those of
 // the hash (V-35). A running server goes by them within a second, and carries them out; else
 // the next start does. It reports whether they were not in force already. Errors: Invalid

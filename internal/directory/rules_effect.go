@@ -46,8 +46,8 @@ func (e Effect) counts() bool {
 	return true
 }
 
-// standing is what rules make of somebody.
-type standing struct {
+// ruling is what rules make of somebody.
+type ruling struct {
 	want desired
 	// emailKey is the address that the rules give; "": none, or one he cannot be moved to.
 	emailKey string
@@ -56,12 +56,12 @@ type standing struct {
 }
 
 // stand resolves a managed user under d's rules.
-func (d *Directory) stand(u *store.User, doc Document, groups []mapping.Group) standing {
+func (d *Directory) stand(u *store.User, doc Document, groups []mapping.Group) ruling {
 	if !u.Active {
-		return standing{want: d.desire(u, mapping.Result{})}
+		return ruling{want: d.desire(u, mapping.Result{})}
 	}
 	res := d.o.Rules.Resolve(doc, groups)
-	s := standing{want: d.desire(u, res), stays: failedExpression(res)}
+	s := ruling{want: d.desire(u, res), stays: failedExpression(res)}
 	if deliverable(res) && !s.stays {
 		s.emailKey = res.EmailKey
 	}
@@ -211,10 +211,10 @@ func (d *Directory) rewant(tx store.Tx, u *store.User, w desired) ([]int64, erro
 	if err != nil {
 		return nil, err
 	}
-	lost, person := a.memory.Lost, a.memory.LostPerson
-	a.memory.Lost, a.memory.LostPerson = nil, false
+	was := a.memory
+	a.endDrift() // for the comparison: no rule gives back what somebody else took away
 	changed := a.want(w, tx.Now())
-	a.memory.Lost, a.memory.LostPerson = lost, person
+	a.memory.Lost, a.memory.Left, a.memory.LostPerson, a.memory.Drift = was.Lost, was.Left, was.LostPerson, was.Drift
 	if !changed {
 		return nil, nil
 	}
@@ -238,7 +238,7 @@ func (d *Directory) moveByRules(tx store.Tx, u *store.User, res mapping.Result, 
 	was := u.Account
 	err := tx.Part(func() error {
 		var err error
-		if touched, err = d.point(tx, u, res, false); err != nil {
+		if touched, err = d.point(tx, Caller{}, u, res, false); err != nil {
 			return err
 		}
 		return tx.PutUser(u)

@@ -121,7 +121,7 @@ func (d *Directory) keepRulesOnce(ctx context.Context) (more bool, err error) {
 		}
 		d.rules.judged = file
 	}
-	return d.carryOut(ctx)
+	return d.carryOutRules(ctx)
 }
 
 // follow puts in force what was approved elsewhere: by `scimbridge apply`, or by another
@@ -200,8 +200,8 @@ type carrying struct {
 // no more than that.
 const carryBatch = 100
 
-// carryOut makes the next people what the rules in force say. It reports whether there are more.
-func (d *Directory) carryOut(ctx context.Context) (more bool, err error) {
+// carryOutRules makes the next people what the rules in force say. It reports whether there are more.
+func (d *Directory) carryOutRules(ctx context.Context) (more bool, err error) {
 	var at carrying
 	read := func(tx store.Tx) (err error) {
 		at, err = readState[carrying](tx, d.ofTenant("rules"))

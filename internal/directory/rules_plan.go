@@ -140,7 +140,7 @@ func (d *Directory) planRules(ctx context.Context, file *ruleset, yield func(Per
 	if err := d.planSight(ctx, other, &p); err != nil {
 		return p, err
 	}
-	d.judge(file, &p)
+	d.weigh(file, &p)
 	return p, nil
 }
 
@@ -207,8 +207,8 @@ func (d *Directory) share(managed int) int {
 	return max(int(float64(managed)*d.o.Brake.MaxPercent/100), d.o.Brake.Floor)
 }
 
-// judge says what of the plan needs a person's approval (V-35).
-func (d *Directory) judge(file *ruleset, p *RulesPlan) {
+// weigh says what of the plan needs a person's approval (V-35).
+func (d *Directory) weigh(file *ruleset, p *RulesPlan) {
 	force := d.rules.inForce.Load()
 	p.Share = d.share(p.Managed)
 	if p.Counted > p.Share {

@@ -305,9 +305,13 @@ type always struct {
 	calls int
 }
 
-func (a *always) CreateUsers(_ context.Context, _ wisdom.NewUsers) error {
+func (a *always) Mutate(_ context.Context, mutations []wisdom.Mutation) []error {
 	a.calls++
-	return &wisdom.Error{Op: "createUsers", Kind: wisdom.Transient, Again: true, Message: "the token has been renewed since"}
+	errs := make([]error, len(mutations))
+	for i := range errs {
+		errs[i] = &wisdom.Error{Op: "createUsers", Kind: wisdom.Transient, Again: true, Message: "the token has been renewed since"}
+	}
+	return errs
 }
 
 func TestV12ATokenRenewedForEverIsNoBusyLoop(t *testing.T) {

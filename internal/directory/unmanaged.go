@@ -26,8 +26,8 @@ func (d *Directory) showUnmanaged(tx store.Tx, a *account, row *wisdom.User) err
 		return nil
 	}
 	id := d.unmanagedID(row.ID)
-	if shown != nil && shown.ID != id { // invited anew: another person
-		if err := tx.HideUser(d.o.Tenant, shown.ID); err != nil {
+	if shown != nil && (shown.ID != id || shown.Tenant != d.o.Tenant) { // invited anew: another person; or another tenant's until now
+		if err := tx.HideUser(shown.Tenant, shown.ID); err != nil {
 			return err
 		}
 		shown = nil
@@ -111,7 +111,7 @@ func (d *Directory) hideUnmanaged(tx store.Tx, a *account) error {
 	if err != nil {
 		return err
 	}
-	return tx.HideUser(d.o.Tenant, shown.ID)
+	return tx.HideUser(shown.Tenant, shown.ID)
 }
 
 // documentOf is the document of somebody who is shown from WisdomAI alone: userName and

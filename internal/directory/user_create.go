@@ -42,7 +42,7 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 	})
 	if err != nil {
 		d.release(u)
-		return nil, translate(err)
+		return nil, d.refused(ctx, by, err)
 	}
 	outcomes := d.deliverNow(ctx, touched)
 	if kind == "user.create" && u.Account != 0 && outcomes[u.Account].state == refused {
@@ -52,6 +52,9 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 		}
 	}
 	user, err := d.read(ctx, u.ID)
+	if err == nil {
+		err = d.accepted(ctx) // a 503 is no 201: the repeated POST is a replay (V-05)
+	}
 	if err != nil {
 		d.release(u)
 		return nil, err
@@ -76,6 +79,11 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 			return nil, nil, "", &Error{Kind: Conflict, Attribute: "userName", Detail: fmt.Sprintf("%q is already in use by user %s", name, existing.ID)}
 		}
 		// A replay (V-05): the body, where it differs, is applied as a PUT.
+		if active {
+			if err := d.heedActive(tx, by, existing, func(Document) (Document, error) { return doc, nil }); err != nil {
+				return nil, nil, "", err
+			}
+		}
 		_, touched, err = d.change(tx, by, existing, doc, "user.replay")
 		return existing, touched, "user.replay", err
 	}
@@ -120,12 +128,12 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 		if e := refusal(res); e != nil {
 			return nil, nil, "", e
 		}
-		touched, err = d.point(tx, u, res, true)
+		touched, err = d.point(tx, by, u, res, true)
 	} else {
-		touched, err = d.suspend(tx, u, res)
+		touched, err = d.suspend(tx, by, u, res)
 	}
 	if err != nil {
-		return nil, nil, "", err
+		return nil, nil, "", wishing(err, wish{What: wishCreate}, doc)
 	}
 	if err := tx.PutUser(u); err != nil {
 		return nil, nil, "", err

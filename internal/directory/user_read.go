@@ -148,6 +148,9 @@ func (d *Directory) deliveryOf(tx store.Tx, u *store.User) (Delivery, error) {
 	default:
 		del.State = DeliveryConfirmed
 	}
+	if open := a.openDrift(); len(open) > 0 && del.Detail == "" {
+		del.Detail = open[0].Item + ": " + open[0].Becomes
+	}
 	if del.Since.IsZero() {
 		del.Since = u.Modified
 	}
@@ -206,14 +209,36 @@ func (d *Directory) deliverNow(ctx context.Context, accounts []int64) map[int64]
 	}
 	ctx, cancel := waitBudget(ctx, d.o.Delivery.RequestBudget)
 	defer cancel()
-	if len(accounts) == 2 { // a rename: the old account, which loses access, goes first (V-09)
-		out := d.queue.wait(ctx, accounts[:1])
-		for id, o := range d.queue.wait(ctx, accounts[1:]) {
+	due := make([]dueAccount, len(accounts))
+	err := d.store.View(ctx, func(tx store.Tx) error {
+		for i, id := range accounts {
+			due[i] = dueAccount{id: id}
+			a, err := tx.Account(id)
+			if err == nil {
+				due[i].taking = a.Taking
+			} else if !errors.Is(err, store.ErrNotFound) {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil // it was committed, and is due
+	}
+	if d.guard.State().Open { // WisdomAI is down: nobody waits for it
+		for _, a := range due {
+			d.queue.push(a.id, a.taking)
+		}
+		return nil
+	}
+	if len(due) == 2 { // a rename: the old account, which loses access, goes first (V-09)
+		out := d.queue.wait(ctx, due[:1])
+		for id, o := range d.queue.wait(ctx, due[1:]) {
 			out[id] = o
 		}
 		return out
 	}
-	return d.queue.wait(ctx, accounts)
+	return d.queue.wait(ctx, due)
 }
 
 // translate turns the store's conflicts, which only a race can bring past our own

@@ -33,14 +33,20 @@ func (d *Directory) UpdateUser(ctx context.Context, by Caller, id string, pre Pr
 			if err != nil {
 				return err
 			}
+			if err := d.heedActive(tx, by, u, change); err != nil {
+				return err
+			}
 			_, touched, err = d.change(tx, by, u, doc, "user.update")
 			return err
 		})
 	})
 	if err != nil {
-		return User{}, translate(err)
+		return User{}, d.refused(ctx, by, err)
 	}
 	d.deliverNow(ctx, touched)
+	if err := d.accepted(ctx); err != nil {
+		return User{}, err
+	}
 	return d.read(ctx, id)
 }
 
@@ -50,8 +56,12 @@ func (d *Directory) change(tx store.Tx, by Caller, u *store.User, doc Document, 
 	adopting := !u.Managed
 	active, _ := doc["active"].(bool)
 	same := !adopting && sameDocument(u.Document, doc)
-	before := u.Document
+	before, versionBefore := u.Document, u.Version
 	now := tx.Now()
+	had, err := d.accessOf(tx, u)
+	if err != nil {
+		return false, nil, err
+	}
 
 	nameBefore := u.UserNameKey
 	if err := d.writeDocument(u, doc); err != nil {
@@ -75,11 +85,18 @@ func (d *Directory) change(tx store.Tx, by Caller, u *store.User, doc Document, 
 		if e := refusal(res); e != nil && !same {
 			return false, nil, e
 		} else if e == nil {
-			if touched, err = d.point(tx, u, res, false); err != nil {
+			if touched, err = d.point(tx, by, u, res, false); err != nil {
 				return false, nil, err
 			}
 		}
-	} else if touched, err = d.suspend(tx, u, res); err != nil {
+	} else if touched, err = d.suspend(tx, by, u, res); err != nil {
+		return false, nil, wishing(err, wish{What: wishSuspend, User: u.ID, Version: versionBefore}, doc)
+	}
+	lost := had.ends()
+	if active {
+		lost = had.loses(newGrants(res.Grants...))
+	}
+	if err := d.rolesLost(tx, by, lost, nil); err != nil {
 		return false, nil, err
 	}
 	if same {
@@ -136,40 +153,60 @@ func (d *Directory) DeleteUser(ctx context.Context, by Caller, id string, pre Pr
 			if err := pre.check(u.Version); err != nil {
 				return err
 			}
-			now := tx.Now()
-			groups, err := tx.GroupsOf(d.o.Tenant, u.ID)
-			if err != nil {
-				return err
-			}
-			for _, g := range groups {
-				g.Version++
-				g.Modified = now
-				if err := tx.PutGroup(g); err != nil {
-					return err
-				}
-			}
-			if err := tx.DeleteUser(d.o.Tenant, u.ID, now); err != nil {
-				return err
-			}
-			d.event(tx, by, "user.delete", u.ID, u.UserName, map[string]any{"before": rawJSON(u.Document)})
-			if u.Account == 0 {
-				return nil
-			}
-			a, err := loadAccount(tx, u.Account)
-			if err != nil {
-				return err
-			}
-			a.Tenant, a.UserID = d.o.Tenant, u.ID
-			d.leave(u, a, d.o.Policy.OnDelete != "suspend", tx)
-			touched = []int64{a.ID}
-			return a.put(tx)
+			touched, err = d.remove(tx, by, u)
+			return err
 		})
 	})
 	if err != nil {
-		return translate(err)
+		return d.refused(ctx, by, err)
 	}
 	d.deliverNow(ctx, touched)
-	return nil
+	return d.accepted(ctx)
+}
+
+// remove is DeleteUser's transaction: it returns the account to deliver.
+func (d *Directory) remove(tx store.Tx, by Caller, u *store.User) ([]int64, error) {
+	now := tx.Now()
+	var a *account
+	if u.Account != 0 {
+		var err error
+		if a, err = loadAccount(tx, u.Account); err != nil {
+			return nil, err
+		}
+		if err := d.mustStay(tx, a, wish{What: wishDelete, User: u.ID}); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.openWindow(tx); err != nil { // he is one of those whom its share is measured by
+		return nil, err
+	}
+	groups, err := tx.GroupsOf(d.o.Tenant, u.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range groups {
+		g.Version++
+		g.Modified = now
+		if err := tx.PutGroup(g); err != nil {
+			return nil, err
+		}
+	}
+	if err := tx.DeleteUser(d.o.Tenant, u.ID, now); err != nil {
+		return nil, err
+	}
+	d.event(tx, by, "user.delete", u.ID, u.UserName, map[string]any{"before": rawJSON(u.Document)})
+	if a == nil {
+		return nil, nil
+	}
+	if err := d.rolesLost(tx, by, a.access().ends(), nil); err != nil {
+		return nil, err
+	}
+	a.Tenant, a.UserID = d.o.Tenant, u.ID
+	if err := d.recordRemoval(tx, by, u, a, removedDeleted, groups); err != nil {
+		return nil, err
+	}
+	d.leave(u, a, d.o.Policy.OnDelete != "suspend", tx)
+	return []int64{a.ID}, a.put(tx)
 }
 
 // check answers If-Match.

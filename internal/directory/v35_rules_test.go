@@ -54,8 +54,8 @@ func (w *world) reload() {
 	w.pass(2 * time.Second)
 }
 
-// crowd are n people, all in one group.
-func (w *world) crowd(n int, group string) (emails, ids []string) {
+// crowdIn are n people, all in one group.
+func (w *world) crowdIn(n int, group string) (emails, ids []string) {
 	w.t.Helper()
 	for i := range n {
 		email := fmt.Sprintf("p%03d@example.com", i)
@@ -110,7 +110,7 @@ func (w *world) fileHash() string {
 
 func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
 	inWorld(t, func(w *world) {
-		emails, ids := w.crowd(12, "explorer-x")
+		emails, ids := w.crowdIn(12, "explorer-x")
 		w.wantAll(emails, "EXPLORER@[x] department=Sales")
 		calls := w.calls()
 
@@ -159,7 +159,7 @@ func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
 
 func TestV35ASmallChangeGoesByItself(t *testing.T) {
 	inWorld(t, func(w *world) {
-		emails, _ := w.crowd(10, "explorer-x") // the floor of the brake
+		emails, _ := w.crowdIn(10, "explorer-x") // the floor of the brake
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[2].Match = "explorr-(?P<domain>.+)" })
 		w.reload()
 		w.wantInForce()
@@ -176,7 +176,7 @@ func TestV35ASmallChangeGoesByItself(t *testing.T) {
 
 func TestV35GivingToManyIsNotHeld(t *testing.T) {
 	inWorld(t, func(w *world) {
-		emails, _ := w.crowd(30, "Book club")
+		emails, _ := w.crowdIn(30, "Book club")
 		w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"VIEWER"} })
 		w.restart()
 		w.wantInForce()
@@ -243,7 +243,7 @@ func TestV35WhatIsHeld(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			inWorld(t, func(w *world) {
-				w.crowd(c.people, "Explorers")
+				w.crowdIn(c.people, "Explorers")
 				c.edit(w)
 				w.restart()
 				if c.words == nil {
@@ -352,7 +352,7 @@ func TestV35TheKeptRulesStayReadable(t *testing.T) {
 // is written meanwhile goes by them already.
 func TestV35ACrashInTheMiddleIsGoneOnFor(t *testing.T) {
 	inWorld(t, func(w *world) {
-		emails, ids := w.crowd(carryBatch+30, "Explorers")
+		emails, ids := w.crowdIn(carryBatch+30, "Explorers")
 		w.stop()
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[0].Role = "VIEWER" })
 		func() {
@@ -372,7 +372,7 @@ func TestV35ACrashInTheMiddleIsGoneOnFor(t *testing.T) {
 			if err := dying.review(ctx, dying.rules.file.Load()); err != nil {
 				w.t.Fatal(err)
 			}
-			if more, err := dying.carryOut(ctx); err != nil || !more {
+			if more, err := dying.carryOutRules(ctx); err != nil || !more {
 				w.t.Fatalf("one batch: %v, %v", more, err)
 			}
 			// A write about somebody whom the batch did not reach.
@@ -442,7 +442,7 @@ func (w *world) eventsOf(kind string) (found []*store.Event) {
 
 func TestV35AFileThatIsPutBackIsHeldNoMore(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.crowd(12, "Explorers")
+		w.crowdIn(12, "Explorers")
 		good := w.o.Rules
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups = nil })
 		w.reload()
@@ -456,7 +456,7 @@ func TestV35AFileThatIsPutBackIsHeldNoMore(t *testing.T) {
 // Approving another file than the one the server has read does not make it go back.
 func TestV35WhatWasApprovedIsNotJudgedByAnOlderFile(t *testing.T) {
 	inWorld(t, func(w *world) {
-		emails, _ := w.crowd(12, "Explorers")
+		emails, _ := w.crowdIn(12, "Explorers")
 		w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"VIEWER"} }) // on disk, approved; the server was not told
 		hash := w.fileHash()
 		if _, err := ApproveRules(w.t.Context(), w.o, Caller{Token: "apply"}, hash); err != nil {
@@ -539,7 +539,7 @@ func TestV35AddressesFollowTheRules(t *testing.T) {
 // deleted users. The plan prints every class of effect, those of nobody too.
 func TestField05ThePlanPrintsEveryClassOfEffect(t *testing.T) {
 	inWorld(t, func(w *world) {
-		w.crowd(3, "Explorers")
+		w.crowdIn(3, "Explorers")
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[0].Role, s.Roles.Default = "VIEWER", []string{"AGENT_VIEWER"} })
 		calls := w.calls()
 		plan, people := w.planned()

@@ -145,7 +145,7 @@ func TestV35TheFirstStartApprovesAndNothingElse(t *testing.T) {
 func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		inWorld(t, func(w *world) {
-			w.crowd(2, "Explorers")
+			w.crowdIn(2, "Explorers")
 			w.stop()
 			defer w.start()
 			s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})

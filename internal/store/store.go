@@ -82,8 +82,10 @@ type Tx interface {
 	AccountTx
 	LookTx
 	HoldTx
+	RemovalTx
 	TokenTx
 	EventTx
+	RetentionTx
 	MetaTx
 }
 
@@ -332,6 +334,9 @@ type Account struct {
 	Attempts  int
 	LastError string
 	Failed    int64 // the version that was refused for good; 0: none
+
+	Drift int  // what somebody else changed, as bits of package directory's; 0: nothing (V-30)
+	Admin bool // holds, or may hold, the role ADMIN everywhere: of these one must stay (V-34)
 }
 
 // Due is an account that has something to do.
@@ -352,7 +357,7 @@ type Known struct {
 // Backlog counts what is not delivered, for health and alerts.
 type Backlog struct {
 	Pending, Taking, Failed, Uncertain int
-	Oldest                             time.Time // zero: none pending
+	Oldest, OldestTaking               time.Time // since when they are pending; zero: none is
 }
 
 type AccountTx interface {
@@ -368,10 +373,13 @@ type AccountTx interface {
 	// LeaseAccount takes the lease until the given time and raises the fence;
 	// ErrLeased while another's has not ended by Now. The holder may renew his own.
 	LeaseAccount(id int64, holder string, until time.Time) (*Account, error)
-	// DueAccounts are at most limit accounts due at or before now and not leased, takings first, then by due time.
-	DueAccounts(workspace string, now time.Time, limit int) ([]Due, error)
-	// NextDue is the earliest due time after now, zero if none.
-	NextDue(workspace string, now time.Time) (time.Time, error)
+	// DueAccounts are at most limit accounts of a tenant due at or before now and not leased, takings first, then by due time.
+	DueAccounts(workspace, tenant string, now time.Time, limit int) ([]Due, error)
+	// RouseAccounts makes due now those of a tenant, takings or givings, that are due later, and takes back
+	// their Attempts.
+	RouseAccounts(workspace, tenant string, taking bool) error
+	// NextDue is the earliest due time of a tenant's accounts after now, zero if none.
+	NextDue(workspace, tenant string, now time.Time) (time.Time, error)
 	// AbandonedAccounts are those with an open call or a lease, ended or not, of a holder other than the one named;
 	// an open call without a lease is nobody's.
 	AbandonedAccounts(workspace, holder string) ([]*Account, error)
@@ -379,13 +387,24 @@ type AccountTx interface {
 	UnconfirmedAccounts(workspace string) ([]*Account, error)
 	// AccountsOf are all accounts that belong or belonged to a user, by id.
 	AccountsOf(tenant, userID string) ([]*Account, error)
+	// AdminAccounts are those of a workspace marked Admin, by id.
+	AdminAccounts(workspace string) ([]*Account, error)
 	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
 	// through all of them in transactions of bounded size.
 	Accounts(workspace string, after int64, limit int) ([]*Account, error)
+	// PendingAccounts are at most limit accounts of a tenant with a Pending time, the takings or the others, those
+	// that have waited longest first, after the place of one that waits since then and has that id.
+	PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*Account, error)
+	// FailedAccounts are at most limit accounts of a tenant with a Failed version and an id after the one named, by id.
+	FailedAccounts(workspace, tenant string, after int64, limit int) ([]*Account, error)
+	// DriftedAccounts are at most limit accounts of a tenant with Drift and an id after the one named, by id.
+	DriftedAccounts(tenant string, after int64, limit int) ([]*Account, error)
+	// CountDrift counts the accounts of a tenant by their Drift, those without left out.
+	CountDrift(tenant string) (map[int]int, error)
 	// KnownAccounts are all accounts of a workspace, in any order.
 	KnownAccounts(workspace string) iter.Seq2[Known, error]
-	// Backlog counts the accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
-	Backlog(workspace string) (Backlog, error)
+	// Backlog counts a tenant's accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
+	Backlog(workspace, tenant string) (Backlog, error)
 }
 
 // LookState says what became of a look.
@@ -407,6 +426,11 @@ type Look struct {
 	State        LookState
 	Users        int
 	Detail       string // why it failed or is not believed
+	Tenant       string // whose key it was made with
+	// Holder makes it, and has it to itself until Until: one that is running after that
+	// was left by a process that died (V-24).
+	Holder string
+	Until  time.Time
 }
 
 // LookRow is a row of a running look that differs from what is known, kept until
@@ -422,6 +446,10 @@ type LookTx interface {
 	BeginLook(workspace string) (*Look, error)
 	// PutLook replaces a look that was begun; ErrNotFound.
 	PutLook(*Look) error
+	// Looks are at most limit looks, the newest first.
+	Looks(workspace string, limit int) ([]*Look, error)
+	// PruneLooks forgets the looks begun before a time, but for the newest of each state.
+	PruneLooks(workspace string, before time.Time) error
 	// LookNumber is the highest number drawn, 0 if none.
 	LookNumber(workspace string) (int64, error)
 	// LastLook is the newest look in that state; ErrNotFound if none.
@@ -439,14 +467,16 @@ type Hold struct {
 	ID        int64
 	Tenant    string
 	Workspace string
-	Kind      string // "delete", ...
+	Kind      string // "delete": carried out as a suspension; "protected": somebody whom V-34 protects
 	Account   int64
 	EmailKey  string
 	WisdomID  string
 	Reason    string
 	Created   time.Time
 	Settled   time.Time // zero: open
-	Outcome   string    // "released", "discarded", "withdrawn"
+	Outcome   string    // "released", "discarded", "withdrawn", "carried_out"
+	Wish      []byte    // JSON: what the IdP asked for and was refused; empty: nothing
+	Released  time.Time // when a person released it; zero: nobody did
 }
 
 type HoldTx interface {
@@ -454,6 +484,8 @@ type HoldTx interface {
 	PutHold(*Hold) error
 	// Holds are the open holds of a tenant, oldest first.
 	Holds(tenant string) ([]*Hold, error)
+	// HoldsOfKind are the open holds of a tenant of that kind, oldest first.
+	HoldsOfKind(tenant, kind string) ([]*Hold, error)
 	// HoldsOf are the open holds of an account, oldest first.
 	HoldsOf(account int64) ([]*Hold, error)
 	// RecordDelete counts a deleteUsersFromWorkspace for the brake (V-33).
@@ -462,6 +494,35 @@ type HoldTx interface {
 	CountDeletes(workspace string, since time.Time) (int, error)
 	// CountManaged is the number of managed users of a tenant.
 	CountManaged(tenant string) (int, error)
+}
+
+// Removal is what a suspension or deletion takes from an account, recorded before it is taken (V-38).
+type Removal struct {
+	ID        int64 // 0: not stored yet; given by PutRemoval
+	Tenant    string
+	Workspace string
+	Account   int64
+	EmailKey  string
+	UserID    string    // the user who was suspended or deleted
+	Kind      string    // package directory's
+	Taken     []byte    // JSON: package directory's
+	At        time.Time // of the write that caused it
+	Token     string    // that wrote, "" for the bridge itself
+	Request   string
+	Settled   time.Time // zero: could be given back
+	Outcome   string    // "restored", "reactivated"
+}
+
+type RemovalTx interface {
+	// PutRemoval inserts (ID 0; it gets one, never used before) or replaces; ErrNotFound for an ID that is not there.
+	PutRemoval(*Removal) error
+	// Removal finds a removal by id; ErrNotFound.
+	Removal(id int64) (*Removal, error)
+	// RemovalsOf are those of an account that are not settled, in the order in which they were stored.
+	RemovalsOf(account int64) ([]*Removal, error)
+	// RemovalsBy are at most limit removals that a token of the tenant caused at or after since and that are
+	// not settled, with an id after the one named, by id.
+	RemovalsBy(tenant, token string, since time.Time, after int64, limit int) ([]*Removal, error)
 }
 
 // Token is a bearer token without its secret.
@@ -498,11 +559,45 @@ type Event struct {
 	Detail   []byte // JSON; no secrets
 }
 
+// EventQuery selects events; what is empty does not select.
+type EventQuery struct {
+	Tenant string
+	After  int64     // seq
+	Since  time.Time // at or after
+	Kind   string    // exactly, or all that begin with it if it ends with a dot: "delivery."
+	// Person is a SCIM id, or a userName or address, of which ASCII is compared without case.
+	Person string
+	// Limit is how many at most; Last takes the newest instead of the oldest of them.
+	Limit int
+	Last  bool
+}
+
 type EventTx interface {
 	// AppendEvent adds an entry and gives it its Seq, higher than any before. A zero Time becomes Now.
 	AppendEvent(*Event) error
 	// Events are at most limit events after seq, in order; tenant "" is all.
 	Events(tenant string, after int64, limit int) ([]*Event, error)
+	// FindEvents are the events that a query selects, in order.
+	FindEvents(q EventQuery) ([]*Event, error)
+	// EventsAbout are the last events of a tenant with that Resource, at most limit, newest first.
+	EventsAbout(tenant, resource string, limit int) ([]*Event, error)
+}
+
+// Aged names rows that lose their use with time.
+type Aged string
+
+const (
+	AgedEvents     Aged = "events"     // by Time
+	AgedTombstones Aged = "tombstones" // by when the user or group was deleted
+	AgedRemovals   Aged = "removals"   // by At
+	AgedHolds      Aged = "holds"      // settled ones, by Settled
+	AgedDeletes    Aged = "deletes"    // those that RecordDelete counted
+)
+
+type RetentionTx interface {
+	// Prune removes at most limit rows of a kind, of all tenants, that are older than before, the oldest
+	// first, and says how many it removed. Fewer than limit: there are no more.
+	Prune(kind Aged, before time.Time, limit int) (int, error)
 }
 
 // MetaTx keeps what belongs to the store as a whole, by name. Names are the callers'.

@@ -11,11 +11,17 @@ type Backlog struct {
 	Tenant string
 	// Pending accounts have something to deliver; Taking of them access to take away.
 	Pending, Taking int
-	Failed          int           // refused for good
-	Uncertain       int           // a call was not answered (V-16)
+	Failed          int // refused for good
+	Uncertain       int // a call was not answered (V-16)
+	Drift           Drift
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
-	RulesHeld       bool          // the configuration's rules wait for a person (V-35)
+	// HeldDeletes and HeldProtected wait for a person (V-08, V-33, V-34); MassRevocations are those of the brake's window.
+	HeldDeletes, HeldProtected, MassRevocations int
+	RulesHeld                                   bool // the configuration's rules wait for a person (V-35)
 }
+
+// Drift counts accounts by what somebody else changed about them at WisdomAI (V-30).
+type Drift struct{ Lost, Extra, Changed, Contested int }
 
 // WatchBacklog asks backlog at each scrape; an error is shown to the scraper. It is
 // called once.
@@ -28,6 +34,15 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		oldest: prometheus.NewDesc("scimbridge_backlog_oldest_seconds",
 			"Since when does the oldest delivery wait? Alert when it exceeds what a leaver may keep access for.",
 			[]string{"tenant"}, nil),
+		holds: prometheus.NewDesc("scimbridge_holds",
+			"What waits for a person? Holds by kind: delete (carried out as a suspension), protected. `scimbridge brake list` shows them.",
+			[]string{"tenant", "kind"}, nil),
+		revocations: prometheus.NewDesc("scimbridge_mass_revocations",
+			"Did a write, or several, take roles from more people than the brake's share (V-33)? How many causes within its window; alert on any.",
+			[]string{"tenant"}, nil),
+		drift: prometheus.NewDesc("scimbridge_drift_accounts",
+			"What did somebody else change at WisdomAI that is still so? Accounts by direction: lost, extra, changed; and contested, whose repair was undone three times in a day.",
+			[]string{"tenant", "direction"}, nil),
 		held: prometheus.NewDesc("scimbridge_rules_held",
 			"Do the configuration's rules wait for a person (V-35)? 1 while they are held and the approved ones stay in force.",
 			[]string{"tenant"}, nil),
@@ -35,14 +50,17 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 }
 
 type backlogCollector struct {
-	ask              func() ([]Backlog, error)
-	accounts, oldest *prometheus.Desc
-	held             *prometheus.Desc
+	ask                                         func() ([]Backlog, error)
+	accounts, oldest, holds, revocations, drift *prometheus.Desc
+	held                                        *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- c.accounts
 	ch <- c.oldest
+	ch <- c.holds
+	ch <- c.revocations
+	ch <- c.drift
 	ch <- c.held
 }
 
@@ -53,14 +71,21 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	for _, b := range tenants {
-		gauge := func(state string, n int) {
-			ch <- prometheus.MustNewConstMetric(c.accounts, prometheus.GaugeValue, float64(n), b.Tenant, state)
+		gauge := func(of *prometheus.Desc, label string, n int) {
+			ch <- prometheus.MustNewConstMetric(of, prometheus.GaugeValue, float64(n), b.Tenant, label)
 		}
-		gauge("pending", b.Pending)
-		gauge("taking", b.Taking)
-		gauge("failed", b.Failed)
-		gauge("uncertain", b.Uncertain)
+		gauge(c.accounts, "pending", b.Pending)
+		gauge(c.accounts, "taking", b.Taking)
+		gauge(c.accounts, "failed", b.Failed)
+		gauge(c.accounts, "uncertain", b.Uncertain)
+		gauge(c.drift, "lost", b.Drift.Lost)
+		gauge(c.drift, "extra", b.Drift.Extra)
+		gauge(c.drift, "changed", b.Drift.Changed)
+		gauge(c.drift, "contested", b.Drift.Contested)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
+		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldDeletes), b.Tenant, "delete")
+		ch <- prometheus.MustNewConstMetric(c.holds, prometheus.GaugeValue, float64(b.HeldProtected), b.Tenant, "protected")
+		ch <- prometheus.MustNewConstMetric(c.revocations, prometheus.GaugeValue, float64(b.MassRevocations), b.Tenant)
 		held := 0.0
 		if b.RulesHeld {
 			held = 1

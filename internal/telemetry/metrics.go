@@ -25,6 +25,7 @@ type Metrics struct {
 	callSeconds      *prometheus.HistogramVec
 	deliveries       *prometheus.CounterVec
 	privilegedGrants *prometheus.CounterVec
+	drift            *prometheus.CounterVec
 	looks            *prometheus.CounterVec
 	lookSeconds      *prometheus.HistogramVec
 	lookUsers        *prometheus.GaugeVec
@@ -67,6 +68,8 @@ func NewMetrics(version string) *Metrics {
 		"What becomes of what was accepted? Deliveries of accounts by outcome.", "tenant", "outcome")
 	m.privilegedGrants = counter("privileged_grants_total",
 		"Who makes administrators? Privileged roles given (V-40), by role.", "tenant", "role")
+	m.drift = counter("drift_total",
+		"What does somebody else change at WisdomAI (V-30)? Findings of looks, by kind: lost, deleted, extra, changed, contested.", "tenant", "kind")
 	m.looks = counter("looks_total",
 		"Are WisdomAI's users listed, and believed (V-28)? Looks by what became of them.", "tenant", "outcome")
 	m.lookSeconds = histogram("look_seconds",
@@ -127,6 +130,9 @@ func (m *Metrics) Delivery(tenant, outcome string) {
 func (m *Metrics) PrivilegedGrant(tenant, role string) {
 	m.privilegedGrants.WithLabelValues(tenant, role).Inc()
 }
+
+// Drift counts something that somebody else changed at WisdomAI (V-30), by the kind of its event.
+func (m *Metrics) Drift(tenant, kind string) { m.drift.WithLabelValues(tenant, kind).Inc() }
 
 // LookApplied is the outcome of a look whose users are now the actual state.
 const LookApplied = "applied"

@@ -35,20 +35,30 @@ func (s sender) MakeRequest(ctx context.Context, req *graphql.Request, resp *gra
 	}
 	body, err := json.Marshal(req)
 	if err != nil {
-		// An address or value that is not UTF-8: no repeat will change it.
-		e := &Error{Op: req.OpName, Kind: Transient, Message: plain(err.Error()), Err: err}
-		if s.single {
-			e.Kind = Permanent
-		}
-		return e
+		return unencodable(req.OpName, s.single, err)
 	}
 	_, mutation := resp.Data.(effect)
-	return s.client.send(ctx, &request{
+	r := &request{
 		op: req.OpName, mutation: mutation, anonymous: s.anonymous, summary: s.summary, body: body,
 		read: func(ctx context.Context, body io.Reader) (string, error) {
 			return s.read(ctx, body, resp.Data)
 		},
-	})
+	}
+	if fields, ok := resp.Data.(*batchAnswer); ok {
+		r.mutation = true
+		r.read = fields.read
+		r.failures = fields.failures
+	}
+	return s.client.send(ctx, r)
+}
+
+// unencodable is the failure of an address or value that is not UTF-8: no repeat will change it.
+func unencodable(op string, single bool, err error) *Error {
+	e := &Error{Op: op, Kind: Transient, Message: plain(err.Error()), Err: errors.Join(errNotEncoded, err)}
+	if single {
+		e.Kind = Permanent
+	}
+	return e
 }
 
 // effect is the data of a mutation.
@@ -60,16 +70,25 @@ func (r *deleteUsersFromWorkspaceResponse) outcome() outcome {
 	return r.DeleteUsersFromWorkspace.Status
 }
 
-func (s sender) read(ctx context.Context, body io.Reader, data any) (string, error) {
+// answer is what every operation but listUsers is answered with (GraphQL specification,
+// section 7.1).
+type answer struct {
+	Data   jsontext.Value `json:"data"`
+	Errors []graphqlError `json:"errors"`
+}
+
+func readAnswer(body io.Reader) (answer, error) {
+	var a answer
 	raw, err := io.ReadAll(io.LimitReader(body, answerLimit))
 	if err != nil {
-		return "", brokenAnswer(ctx, err)
+		return a, err
 	}
-	var answer struct {
-		Data   jsontext.Value `json:"data"`
-		Errors []graphqlError `json:"errors"`
-	}
-	if err := json.Unmarshal(raw, &answer); err != nil {
+	return a, json.Unmarshal(raw, &a)
+}
+
+func (s sender) read(ctx context.Context, body io.Reader, data any) (string, error) {
+	answer, err := readAnswer(body)
+	if err != nil {
 		return "", brokenAnswer(ctx, err)
 	}
 	if len(answer.Errors) > 0 {

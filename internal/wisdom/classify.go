@@ -14,6 +14,18 @@ import (
 // This file alone decides what a failure means. Where WisdomAI's documentation is
 // silent it errs on the careful side: transient rather than permanent, and
 // unanswered rather than refused.
+//
+//	errors[] and no data         "Error Handling"        errorsOf, executed
+//	a status other than OK       "Error Handling"        statusOf
+//	401, 400, 500                "Error Handling"        httpError
+//	429, 503, Retry-After        not documented          httpError
+//	no answer, or half a one     not documented          transportError, brokenAnswer
+//	a refused address            "Email Access Control"  statusOf, refusedForGood
+//	a missing permission         "RBAC for Users"        statusOf, executed, tenantsFault
+//	a token that has ended       "API Keys"              the same, and blamesToken
+//	what the schema lacks        GraphQL specification   errorsOf, invalidDocument
+//
+// What a failure says of WisdomAI, and not of the person, is worthOf's to say.
 
 var (
 	// refusedForGood is what Email Access Control and a bad address sound like. No message
@@ -28,11 +40,18 @@ var (
 	tokensFault = regexp.MustCompile(`(?i)token|unauth`)
 	beyondToken = regexp.MustCompile(`(?i)permission|iam:|workspace`)
 
+	// iamDelete is the permission that deleteUsersFromWorkspace alone needs ("RBAC for Users").
+	iamDelete = regexp.MustCompile(`(?i)permission|iam:delete`)
+
 	// invalidDocument is how servers say that their schema lacks what a document names, in the words
 	// of graphql-js (and its ports), gqlparser, graphql-java, graphql-ruby and Hot Chocolate.
 	invalidDocument = regexp.MustCompile(`(?i)cannot query field|unknown (argument|type|field)|is not defined by type|` +
-		`argument .* (is required|of required type)|argument .* of type .* is required|validation error|` +
+		`argument .* (is required|of required type)|argument .* of type .* is required|` +
 		`doesn't (exist on type|accept argument)|does not exist on (the )?type`)
+
+	// invalidSomething is graphql-java's word for it, which may as well be a field's for its input:
+	// it counts where no path says that a field was reached (graphql-java gives none).
+	invalidSomething = regexp.MustCompile(`(?i)validation error`)
 
 	// address finds e-mail addresses in a message. They are left out before a message is
 	// judged: blocked@example.com is nobody's access control.
@@ -74,28 +93,60 @@ func blamesToken(message string) bool {
 
 // graphqlError is one element of errors[] (GraphQL specification, section 7.1.2).
 type graphqlError struct {
-	Message    string `json:"message"`
+	Message string `json:"message"`
+	// Path leads to the field that failed, from the key of its root field on, and is missing where the
+	// request failed. That it is there proves nothing: Hot Chocolate gives an invalid document one too.
+	Path       []any `json:"path"`
 	Extensions struct {
 		Code any `json:"code"`
 	} `json:"extensions"`
 }
 
-// errorsOf classifies a non-empty errors[]. Of a mutation nothing is known then, since its
-// fields are non-null and one error takes the whole of data with it (V-16), unless
-// the document was refused before it ran.
+// root is the first element of the path, "" without one.
+func (g graphqlError) root() string {
+	if len(g.Path) == 0 {
+		return ""
+	}
+	key, _ := g.Path[0].(string)
+	return key
+}
+
+// invalid is whether the document was refused before any of it ran.
+func (g graphqlError) invalid() bool {
+	switch g.code() {
+	case "GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED":
+		return true
+	}
+	words := address.ReplaceAllString(g.Message, "")
+	return invalidDocument.MatchString(words) || len(g.Path) == 0 && invalidSomething.MatchString(words)
+}
+
+func (g graphqlError) code() string {
+	code, _ := g.Extensions.Code.(string)
+	return code
+}
+
+// errorsOf classifies a non-empty errors[] that came without data.
 func errorsOf(list []graphqlError) *Error {
+	for _, g := range list {
+		if g.invalid() { // first of all: "Unknown argument workspaceID" is nobody's permission
+			return &Error{Kind: Transient, Message: g.Message, Err: errInvalidDocument}
+		}
+	}
+	return executed(list)
+}
+
+// executed classifies the errors of what ran. Of a mutation nothing is known then, since its
+// fields are non-null and one error takes the whole of data with it (V-16).
+func executed(list []graphqlError) *Error {
 	e := &Error{Kind: Transient, Unanswered: true}
 	for _, g := range list {
 		if e.Message == "" {
 			e.Message = g.Message
 		}
 		words := address.ReplaceAllString(g.Message, "")
-		code, _ := g.Extensions.Code.(string)
-		switch {
-		case code == "GRAPHQL_VALIDATION_FAILED" || code == "GRAPHQL_PARSE_FAILED" || invalidDocument.MatchString(words):
-			// First of all: "Unknown argument workspaceID" is nobody's permission.
-			return &Error{Kind: Transient, Message: g.Message, Err: errInvalidDocument}
-		case code == "UNAUTHENTICATED" || code == "FORBIDDEN" || tenantsFault.MatchString(words):
+		// The codes are Apollo Server's, which many servers took over.
+		if code := g.code(); code == "UNAUTHENTICATED" || code == "FORBIDDEN" || tenantsFault.MatchString(words) {
 			e.Kind = Unauthorized
 			e.Message = g.Message
 		}
@@ -154,6 +205,52 @@ func spoken(res *http.Response, text string) string {
 		return http.StatusText(res.StatusCode) + " (an HTML page, from a gateway or another server)"
 	}
 	return text
+}
+
+// worth is what an outcome says of WisdomAI, as the guard takes it, from the least to the most.
+type worth int
+
+const (
+	nothing      worth = iota // it was not sent, or ended by us, or its cause is gone
+	delayed                   // answered, but not to be tried again at once: 429, no iam:delete
+	unclear                   // WisdomAI works, but this may be one person's trouble: errors[]
+	failing                   // not reached, in time or at all, or in trouble itself
+	unauthorized              // the token, its permissions or the workspace are refused
+	fine                      // answered, if with a refusal of this person
+)
+
+// worthOf is the worth of one error of a request, nil for OK.
+func worthOf(err error) worth {
+	var e *Error
+	switch {
+	case err == nil:
+		return fine
+	case errors.Is(err, context.Canceled), errors.Is(err, errNotEncoded):
+		return nothing
+	case !errors.As(err, &e):
+		return failing
+	case e.Again:
+		return nothing
+	case e.Kind == Unauthorized && e.Op == "deleteUsersFromWorkspace" && e.HTTPStatus != http.StatusUnauthorized && iamDelete.MatchString(e.Message):
+		// A permission of its own ("RBAC for Users"): that it is missing says nothing of the
+		// suspensions that would be held up.
+		return delayed
+	case e.Kind == Unauthorized:
+		return unauthorized
+	case e.Code != "":
+		return fine
+	case errors.Is(err, errInvalidDocument):
+		return unclear
+	case e.HTTPStatus == http.StatusTooManyRequests:
+		return delayed
+	case e.HTTPStatus/100 == 2 && e.Err == nil:
+		return unclear
+	}
+	switch e.HTTPStatus {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return unclear // malformed ("Error Handling": 400) is this request, not the next
+	}
+	return failing
 }
 
 // retryAfter reads Retry-After: seconds or an HTTP date (RFC 9110, section 10.2.3). What it

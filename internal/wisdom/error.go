@@ -15,6 +15,9 @@ var errInvalidDocument = errors.New("the server's schema does not have this docu
 // errNoToken marks an Error of a request that was not sent for want of a token.
 var errNoToken = errors.New("no token to call with")
 
+// errNotEncoded marks an Error of a request that was not sent since it cannot be written as JSON.
+var errNotEncoded = errors.New("not UTF-8")
+
 // Error says what was being done, what came back, and never the token.
 func (e *Error) Error() string {
 	switch {

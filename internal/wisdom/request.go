@@ -29,6 +29,9 @@ type request struct {
 	// handedOn is set by read once a part of the answer was given to the caller: such a
 	// request is not repeated.
 	handedOn bool
+	// failures are what read found to have become of the root fields of a batch, nil for OK. Where it
+	// set any, its own error is a summary of them; where it set none, its error is everybody's.
+	failures []*Error
 	tls      *tls.ConnectionState // set by an answer over TLS
 }
 
@@ -58,14 +61,21 @@ func (c *Client) send(ctx context.Context, r *request) error {
 	fresh, renewErr := c.tokens.renew(ctx, held)
 	switch {
 	case renewErr != nil:
-		return c.unrenewed(err, renewErr)
+		for i, failure := range r.failures {
+			if failure != nil && refusesToken(failure) {
+				r.failures[i] = unrenewed(failure, renewErr)
+			}
+		}
+		return unrenewed(err, renewErr)
 	case fresh.value == held.value:
 		return err
 	case r.mutation:
-		refusal := *asError(err)
-		refusal.Kind, refusal.Again = Transient, !refusal.Unanswered
-		refusal.Message += " (the token has been renewed since)"
-		return &refusal
+		for i, failure := range r.failures {
+			if failure != nil && refusesToken(failure) {
+				r.failures[i] = again(failure)
+			}
+		}
+		return again(asError(err))
 	case r.handedOn:
 		return err
 	}
@@ -74,6 +84,14 @@ func (c *Client) send(ctx context.Context, r *request) error {
 		c.tokens.prove(fresh)
 	}
 	return err
+}
+
+// again is the refusal of a token that has been replaced.
+func again(refusal *Error) *Error {
+	e := *refusal
+	e.Kind, e.Again = Transient, !e.Unanswered
+	e.Message += " (the token has been renewed since)"
+	return &e
 }
 
 // unsent is a failure to get a token, told as the failure of the request that wanted it.
@@ -88,7 +106,7 @@ func (c *Client) unsent(r *request, err error) error {
 
 // unrenewed is a refused token that could not be replaced. If that was for want of an
 // answer, the token may be good again in a moment.
-func (c *Client) unrenewed(refusal, renewal error) error {
+func unrenewed(refusal, renewal error) *Error {
 	e := *asError(refusal)
 	why := asError(renewal)
 	e.Message += "; renewing the token failed: " + why.Message
@@ -139,6 +157,11 @@ func (c *Client) attempt(ctx context.Context, r *request, token string) error {
 		e.Op = r.op
 		e.Unanswered = e.Unanswered && r.mutation
 		e.Message = plain(e.Message, c.tokens.key, token)
+	}
+	for _, failure := range r.failures {
+		if failure != nil {
+			failure.Message = plain(failure.Message, c.tokens.key, token)
+		}
 	}
 	if c.onCall != nil {
 		summary := r.op
@@ -201,6 +224,11 @@ func (c *Client) roundTrip(ctx context.Context, r *request, token string) (resul
 	var e *Error
 	if errors.As(err, &e) {
 		e.HTTPStatus = res.StatusCode
+	}
+	for _, failure := range r.failures {
+		if failure != nil {
+			failure.HTTPStatus = res.StatusCode
+		}
 	}
 	return result, err
 }

@@ -37,6 +37,21 @@ func attributesSummary(userID string, attributes []KeyValue) string {
 	return userID + " attributes=" + keys(attributes)
 }
 
+// batchSummary counts what a batch holds: "createUsers x38, setUserAttributes x12".
+func batchSummary(fields []field) string {
+	var ops []string
+	count := map[string]int{}
+	for _, f := range fields {
+		if count[f.op]++; count[f.op] == 1 {
+			ops = append(ops, f.op)
+		}
+	}
+	for i, op := range ops {
+		ops[i] = fmt.Sprintf("%s x%d", op, count[op])
+	}
+	return strings.Join(ops, ", ")
+}
+
 func keys(attributes []KeyValue) string {
 	names := make([]string, len(attributes))
 	for i, a := range attributes {

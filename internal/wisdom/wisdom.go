@@ -68,6 +68,19 @@ type NewUsers struct {
 	WelcomeEmail bool
 }
 
+// Mutation is one root field of a request: exactly one of its fields is set.
+type Mutation struct {
+	Create     *NewUsers       // createUsers
+	Attributes *UserAttributes // setUserAttributes
+	Delete     []string        // deleteUsersFromWorkspace, by id
+}
+
+// UserAttributes is the input of setUserAttributes.
+type UserAttributes struct {
+	UserID     string
+	Attributes []KeyValue
+}
+
 // Kind says what may be done about an Error.
 type Kind string
 
@@ -113,6 +126,9 @@ type Error struct {
 //	CreateUsers    upsert by e-mail; roles are overwritten. Without e-mails it is no call.
 //	SetUserAttributes replaces all DATABASE attributes of one user.
 //	DeleteUsers    deleteUsersFromWorkspace; irreversible. Without ids it is no call.
+//	Mutate         sends the mutations as one HTTP request, aliased m0, m1, ..., which WisdomAI
+//	               carries out in their order, and returns one error for each, nil for OK. One
+//	               alone is the plain operation; what is no call above is none here.
 //
 // Every failure is an *Error, but for what yield returned, which is handed back as it is.
 type API interface {
@@ -121,4 +137,5 @@ type API interface {
 	CreateUsers(ctx context.Context, in NewUsers) error
 	SetUserAttributes(ctx context.Context, userID string, attributes []KeyValue) error
 	DeleteUsers(ctx context.Context, ids []string) error
+	Mutate(ctx context.Context, mutations []Mutation) []error
 }

@@ -12,7 +12,7 @@ var accounts = newTable("accounts", "id",
 	"present", "wisdom_id", "name", "created", "actual", "row_hash", "actual_look", "missing_look", "missing_since",
 	"owned", "created_by_bridge", "desired", "version", "delivered", "confirmed", "memory",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
-	"due", "taking", "pending", "attempts", "last_error", "failed")
+	"due", "taking", "pending", "attempts", "last_error", "failed", "drift", "admin")
 
 var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
@@ -27,6 +27,7 @@ func scanAccount(r *rows) *store.Account {
 		Uncertain: r.time(), CallOpen: r.bool(), CallLook: r.int64(), CallDeadline: r.time(),
 		LeaseHolder: r.text(), LeaseUntil: r.time(), LeaseFence: r.int64(),
 		Due: r.time(), Taking: r.bool(), Pending: r.time(), Attempts: r.int(), LastError: r.text(), Failed: r.int64(),
+		Drift: r.int(), Admin: r.bool(),
 	}
 }
 
@@ -43,7 +44,7 @@ func (t *tx) PutAccount(a *store.Account) error {
 		a.Present, a.WisdomID, a.Name, a.Created, a.Actual, a.RowHash, a.ActualLook, a.MissingLook, a.MissingSince,
 		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
 		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
-		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed}
+		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift, a.Admin}
 	var err error
 	if a.ID == 0 {
 		var id int64
@@ -91,17 +92,17 @@ func (t *tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Acco
 // dueAccounts are the due accounts of one kind. One query a kind, because within a
 // kind the index has them in the order in which they are due.
 const dueAccounts = `SELECT id, taking, due FROM accounts
-	WHERE workspace = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
+	WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
 	ORDER BY due, id LIMIT ?`
 
-func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Due, error) {
+func (t *tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]store.Due, error) {
 	scan := func(r *rows) store.Due { return store.Due{ID: r.int64(), Taking: r.bool(), Due: r.time()} }
 	var due []store.Due
 	for _, taking := range []bool{true, false} {
 		if len(due) >= limit {
 			break
 		}
-		more, err := all(t, scan, dueAccounts, workspace, taking, now, now, limit-len(due))
+		more, err := all(t, scan, dueAccounts, workspace, tenant, taking, now, now, limit-len(due))
 		if err != nil {
 			return nil, err
 		}
@@ -110,12 +111,19 @@ func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Du
 	return due, nil
 }
 
-const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
+const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ?"
 
-func (t *tx) NextDue(workspace string, now time.Time) (time.Time, error) {
+func (t *tx) RouseAccounts(workspace, tenant string, taking bool) error {
+	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, tenant, taking, t.Now())
+	return err
+}
+
+const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
+
+func (t *tx) NextDue(workspace, tenant string, now time.Time) (time.Time, error) {
 	var first int64
 	for _, taking := range []bool{true, false} {
-		due, err := t.conn.number(nextDue, workspace, taking, now)
+		due, err := t.conn.number(nextDue, workspace, tenant, taking, now)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -131,6 +139,7 @@ const (
 	abandonedAccounts   = "workspace = ? AND (call_open = 1 OR lease_holder <> '') AND lease_holder <> ? ORDER BY id"
 	unconfirmedAccounts = "workspace = ? AND (confirmed < delivered OR uncertain <> 0) ORDER BY id"
 	accountsOf          = "tenant = ? AND user_id = ? AND user_id <> '' ORDER BY id"
+	adminAccounts       = "workspace = ? AND admin = 1 ORDER BY id"
 )
 
 func (t *tx) AbandonedAccounts(workspace, holder string) ([]*store.Account, error) {
@@ -145,11 +154,49 @@ func (t *tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+accountsOf, tenant, userID)
 }
 
+func (t *tx) AdminAccounts(workspace string) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+adminAccounts, workspace)
+}
+
 // allAccounts walks the accounts by their id; those of other workspaces are passed over.
 const allAccounts = "workspace = ? AND id > ? ORDER BY id LIMIT ?"
 
 func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+allAccounts, workspace, after, limit)
+}
+
+const (
+	// pendingAccounts goes along the index that has them in the order in which they wait.
+	pendingAccounts = "workspace = ? AND tenant = ? AND taking = ? AND pending <> 0 AND (pending, id) > (?, ?) ORDER BY pending, id LIMIT ?"
+	failedAccounts  = "workspace = ? AND tenant = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
+)
+
+func (t *tx) PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, tenant, taking, since, id, limit)
+}
+
+func (t *tx) FailedAccounts(workspace, tenant string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+failedAccounts, workspace, tenant, after, limit)
+}
+
+const (
+	driftedAccounts = "tenant = ? AND drift <> 0 AND id > ? ORDER BY id LIMIT ?"
+	countDrift      = "SELECT drift, COUNT(*) FROM accounts WHERE tenant = ? AND drift <> 0 GROUP BY drift"
+)
+
+func (t *tx) DriftedAccounts(tenant string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+driftedAccounts, tenant, after, limit)
+}
+
+func (t *tx) CountDrift(tenant string) (map[int]int, error) {
+	counts := map[int]int{}
+	for c, err := range each(t, func(r *rows) [2]int { return [2]int{r.int(), r.int()} }, countDrift, tenant) {
+		if err != nil {
+			return nil, err
+		}
+		counts[c[0]] = c[1]
+	}
+	return counts, nil
 }
 
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
@@ -162,24 +209,24 @@ func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
 
 // The counts of Backlog, each from an index of just those accounts.
 const (
-	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending) FROM accounts WHERE workspace = ? AND pending <> 0"
-	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND failed <> 0"
-	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND uncertain <> 0"
+	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending), MIN(CASE WHEN taking = 1 THEN pending END) FROM accounts WHERE workspace = ? AND tenant = ? AND pending <> 0"
+	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND failed <> 0"
+	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND uncertain <> 0"
 )
 
-func (t *tx) Backlog(workspace string) (store.Backlog, error) {
+func (t *tx) Backlog(workspace, tenant string) (store.Backlog, error) {
 	var b store.Backlog
-	_, err := t.conn.one(backlogPending, []any{workspace}, func(r *rows) {
-		b.Pending, b.Taking, b.Oldest = r.int(), r.int(), r.time()
+	_, err := t.conn.one(backlogPending, []any{workspace, tenant}, func(r *rows) {
+		b.Pending, b.Taking, b.Oldest, b.OldestTaking = r.int(), r.int(), r.time(), r.time()
 	})
 	if err != nil {
 		return b, err
 	}
-	failed, err := t.conn.number(backlogFailed, workspace)
+	failed, err := t.conn.number(backlogFailed, workspace, tenant)
 	if err != nil {
 		return b, err
 	}
-	uncertain, err := t.conn.number(backlogUncertain, workspace)
+	uncertain, err := t.conn.number(backlogUncertain, workspace, tenant)
 	b.Failed, b.Uncertain = int(failed), int(uncertain)
 	return b, err
 }

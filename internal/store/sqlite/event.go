@@ -1,6 +1,11 @@
 package sqlite
 
-import "github.com/scimbridge/scimbridge/internal/store"
+import (
+	"slices"
+	"strings"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
 
 const selectEvent = "SELECT seq, time, tenant, actor, request, kind, resource, email, detail FROM events "
 
@@ -29,4 +34,48 @@ func (t *tx) Events(tenant string, after int64, limit int) ([]*store.Event, erro
 		return all(t, scanEvent, selectEvent+"WHERE seq > ? ORDER BY seq LIMIT ?", after, max(limit, 0))
 	}
 	return all(t, scanEvent, selectEvent+"WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?", tenant, after, max(limit, 0))
+}
+
+func (t *tx) FindEvents(q store.EventQuery) ([]*store.Event, error) {
+	query, args := findEvents(q)
+	found, err := all(t, scanEvent, query, args...)
+	if q.Last {
+		slices.Reverse(found)
+	}
+	return found, err
+}
+
+// findEvents walks the log from its end that is asked for, by number or by time: both
+// are its order, and what else is asked for is compared on the way.
+func findEvents(q store.EventQuery) (query string, args []any) {
+	where := []string{"seq > ?"}
+	args = []any{q.After}
+	also := func(condition string, values ...any) {
+		where, args = append(where, condition), append(args, values...)
+	}
+	if q.Tenant != "" {
+		also("tenant = ?", q.Tenant)
+	}
+	if !q.Since.IsZero() {
+		also("seq >= (SELECT MIN(seq) FROM events WHERE time >= ?) AND time >= ?", q.Since, q.Since)
+	}
+	if prefix, many := strings.CutSuffix(q.Kind, "."); many {
+		also("kind >= ? AND kind < ?", q.Kind, prefix+"/") // the character after the dot
+	} else if q.Kind != "" {
+		also("kind = ?", q.Kind)
+	}
+	if q.Person != "" {
+		also("(resource = ? OR email = ? COLLATE NOCASE)", q.Person, q.Person)
+	}
+	order := " ORDER BY seq LIMIT ?"
+	if q.Last {
+		order = " ORDER BY seq DESC LIMIT ?"
+	}
+	return selectEvent + "WHERE " + strings.Join(where, " AND ") + order, append(args, max(q.Limit, 0))
+}
+
+const eventsAbout = "WHERE tenant = ? AND resource = ? AND resource <> '' ORDER BY seq DESC LIMIT ?"
+
+func (t *tx) EventsAbout(tenant, resource string, limit int) ([]*store.Event, error) {
+	return all(t, scanEvent, selectEvent+eventsAbout, tenant, resource, max(limit, 0))
 }

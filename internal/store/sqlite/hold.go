@@ -6,23 +6,24 @@ import (
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
-const selectHold = "SELECT id, tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome FROM holds WHERE "
+const selectHold = "SELECT id, tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome, wish, released FROM holds WHERE "
 
 func scanHold(r *rows) *store.Hold {
 	return &store.Hold{
 		ID: r.int64(), Tenant: r.text(), Workspace: r.text(), Kind: r.text(), Account: r.int64(), EmailKey: r.text(),
 		WisdomID: r.text(), Reason: r.text(), Created: r.time(), Settled: r.time(), Outcome: r.text(),
+		Wish: r.bytes(), Released: r.time(),
 	}
 }
 
 func (t *tx) PutHold(h *store.Hold) error {
-	row := []any{h.Tenant, h.Workspace, h.Kind, h.Account, h.EmailKey, h.WisdomID, h.Reason, h.Created, h.Settled, h.Outcome}
+	row := []any{h.Tenant, h.Workspace, h.Kind, h.Account, h.EmailKey, h.WisdomID, h.Reason, h.Created, h.Settled, h.Outcome, h.Wish, h.Released}
 	if h.ID != 0 {
 		return t.must(`UPDATE holds SET tenant = ?, workspace = ?, kind = ?, account = ?, email_key = ?, wisdom_id = ?,
-			reason = ?, created = ?, settled = ?, outcome = ? WHERE id = ?`, append(row, h.ID)...)
+			reason = ?, created = ?, settled = ?, outcome = ?, wish = ?, released = ? WHERE id = ?`, append(row, h.ID)...)
 	}
-	res, err := t.conn.exec(`INSERT INTO holds (tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...)
+	res, err := t.conn.exec(`INSERT INTO holds (tenant, workspace, kind, account, email_key, wisdom_id, reason, created, settled, outcome, wish, released)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, row...)
 	if err != nil {
 		return err
 	}
@@ -32,6 +33,13 @@ func (t *tx) PutHold(h *store.Hold) error {
 
 func (t *tx) Holds(tenant string) ([]*store.Hold, error) {
 	return all(t, scanHold, selectHold+"tenant = ? AND settled = 0 ORDER BY created, id", tenant)
+}
+
+// holdsOfKind is asked every second. The condition on settled is that of the partial index.
+const holdsOfKind = "tenant = ? AND kind = ? AND settled = 0 ORDER BY created, id"
+
+func (t *tx) HoldsOfKind(tenant, kind string) ([]*store.Hold, error) {
+	return all(t, scanHold, selectHold+holdsOfKind, tenant, kind)
 }
 
 func (t *tx) HoldsOf(account int64) ([]*store.Hold, error) {

@@ -14,7 +14,7 @@ var holds = []test{
 		hold := func(n int) *store.Hold {
 			return &store.Hold{
 				Tenant: "t", Workspace: "w", Kind: "delete", Account: int64(n % 2), EmailKey: fmt.Sprintf("user%d@example.com", n),
-				WisdomID: "u_1", Reason: "brake", Created: at(-n),
+				WisdomID: "u_1", Reason: "brake", Created: at(-n), Wish: fmt.Appendf(nil, `{"what":"delete","n":%d}`, n), Released: at(n + 1),
 			}
 		}
 		var all []*store.Hold
@@ -42,12 +42,19 @@ var holds = []test{
 		t.equal("of u", of("u"), []*store.Hold{all[3]})
 		t.equal("of account 0", ofAccount(0), []*store.Hold{all[2], all[0]})
 		t.equal("of account 1", ofAccount(1), []*store.Hold{all[3], all[1]})
+		ofKind := func(tenant, kind string) []*store.Hold {
+			return reads(t, func(tx store.Tx) ([]*store.Hold, error) { return tx.HoldsOfKind(tenant, kind) })
+		}
+		t.equal("deletes of t", ofKind("t", "delete"), []*store.Hold{all[2], all[1], all[0]})
 		t.update(func(tx store.Tx) error {
 			all[2].Settled, all[2].Outcome = at(9), "released"
-			all[1].Reason = "protected"
+			all[1].Kind, all[1].Reason, all[1].Wish, all[1].Released = "protected", "the last ADMIN", nil, time.Time{}
 			return errors.Join(tx.PutHold(all[2]), tx.PutHold(all[1]))
 		})
 		t.equal("of t, one settled", of("t"), []*store.Hold{all[1], all[0]})
+		t.equal("deletes of t, one settled", ofKind("t", "delete"), []*store.Hold{all[0]})
+		t.equal("protected of t", ofKind("t", "protected"), []*store.Hold{all[1]})
+		t.equal("protected of u", ofKind("u", "protected"), []*store.Hold(nil))
 		t.equal("of account 0, one settled", ofAccount(0), []*store.Hold{all[0]})
 		t.fails(store.ErrNotFound, "PutHold with an id", func(tx store.Tx) error { return tx.PutHold(&store.Hold{ID: 99}) })
 	}},
@@ -152,6 +159,51 @@ var events = []test{
 		t.equal("of u after a place", of("u", all[1].Seq, 1), []*store.Event{all[3]})
 		t.equal("at the end", of("", all[5].Seq, 100), []*store.Event(nil))
 		t.equal("none asked for", of("", 0, 0), []*store.Event(nil))
+	}},
+	{"FindEvents selects by everything that an event has", func(t *T) {
+		var all []*store.Event
+		t.update(func(tx store.Tx) error {
+			all = nil
+			for n := range 6 {
+				e := &store.Event{
+					Time: at(n), Tenant: []string{"t", "u"}[n%2], Actor: "okta", Kind: []string{"user.create", "delivery.call", "delivery.error"}[n%3],
+					Resource: user(n).ID, Email: fmt.Sprintf("User%d@example.com", n/2), Detail: []byte("{}"),
+				}
+				if err := tx.AppendEvent(e); err != nil {
+					return err
+				}
+				all = append(all, e)
+			}
+			return nil
+		})
+		for _, test := range []struct {
+			name  string
+			query store.EventQuery
+			want  []int
+		}{
+			{"all", store.EventQuery{}, []int{0, 1, 2, 3, 4, 5}},
+			{"the newest", store.EventQuery{Last: true, Limit: 2}, []int{4, 5}},
+			{"the oldest", store.EventQuery{Limit: 2}, []int{0, 1}},
+			{"after one", store.EventQuery{After: all[3].Seq}, []int{4, 5}},
+			{"of a tenant", store.EventQuery{Tenant: "u"}, []int{1, 3, 5}},
+			{"since then", store.EventQuery{Since: at(4)}, []int{4, 5}},
+			{"since tomorrow", store.EventQuery{Since: at(9)}, nil},
+			{"of a kind", store.EventQuery{Kind: "delivery.call"}, []int{1, 4}},
+			{"of kinds", store.EventQuery{Kind: "delivery."}, []int{1, 2, 4, 5}},
+			{"half a kind", store.EventQuery{Kind: "delivery"}, nil},
+			{"of an id", store.EventQuery{Person: user(3).ID}, []int{3}},
+			{"of an address", store.EventQuery{Person: "uSER1@example.com"}, []int{2, 3}},
+			{"of all that", store.EventQuery{Tenant: "t", Since: at(1), Kind: "delivery.", Person: "user1@example.com"}, []int{2}},
+		} {
+			if test.query.Limit == 0 {
+				test.query.Limit = 100
+			}
+			var want []*store.Event
+			for _, n := range test.want {
+				want = append(want, all[n])
+			}
+			t.equal(test.name, reads(t, func(tx store.Tx) ([]*store.Event, error) { return tx.FindEvents(test.query) }), want)
+		}
 	}},
 	{"an event without a time happened now", func(t *T) {
 		e := &store.Event{Kind: "bridge.start"}

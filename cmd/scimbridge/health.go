@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/directory"
+)
+
+// tokenWarning is how long before a token's end /healthz, `check` and the log say so.
+const tokenWarning = 14 * 24 * time.Hour
+
+// takingFor is how long access that should be gone may still be there before that is a problem.
+const takingFor = time.Minute
+
+// standing is how one tenant stands, as /healthz and `status` judge it.
+type standing struct {
+	*config.Tenant
+	directory.Health
+	now time.Time
+}
+
+// sentences say what can be wrong with a tenant, the worst first: each is "" while it is not. What
+// there is to say is said here alone, in one sentence, with the way out.
+var sentences = []func(standing) string{
+	writesRefused,
+	unreachable,
+	paused,
+	takingsWait,
+	takingsIgnored,
+	leaversRefused,
+	failedForGood,
+	heldBack,
+	tokenEnds,
+}
+
+func problemsOf(s standing) []string {
+	var all []string
+	for _, say := range sentences {
+		if text := say(s); text != "" {
+			all = append(all, "tenant "+s.Name+": "+text)
+		}
+	}
+	return all
+}
+
+func when(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+func writesRefused(s standing) string {
+	a := s.Acceptance
+	switch {
+	case a.Refusing:
+		return fmt.Sprintf("writes are recorded and answered 503 since %s, because nothing could be delivered since %s: %s", when(a.Until), when(a.Since), a.Reason)
+	case a.Warned(s.now):
+		return fmt.Sprintf("nothing could be delivered since %s (%s); from %s on writes are recorded and answered 503", when(a.Since), a.Reason, when(a.Until))
+	}
+	return ""
+}
+
+func unreachable(s standing) string {
+	if s.Reachable {
+		return ""
+	}
+	return fmt.Sprintf("WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", s.Problem)
+}
+
+func paused(s standing) string {
+	if s.Paused.Since.IsZero() {
+		return ""
+	}
+	text := fmt.Sprintf("PAUSED since %s", when(s.Paused.Since))
+	if s.Paused.Reason != "" {
+		text += " (" + s.Paused.Reason + ")"
+	}
+	return fmt.Sprintf("%s: nothing is delivered; %d account(s) wait, and access of %d of them should be gone; `scimbridge resume` ends it", text, s.Pending, s.Taking)
+}
+
+// takingsWait leaves out those whose halt was asked for, and is a sentence or a mode of its own.
+func takingsWait(s standing) string {
+	if s.Taking == 0 || s.OldestTaking.IsZero() || s.now.Sub(s.OldestTaking) <= takingFor || !s.Paused.Since.IsZero() || s.Tenant.Mode == "observe" {
+		return ""
+	}
+	return fmt.Sprintf("access of %d account(s) should be gone and is not, the oldest since %s; `scimbridge pending` lists them", s.Taking, when(s.OldestTaking))
+}
+
+func takingsIgnored(s standing) string {
+	var all []string
+	for _, alert := range slices.Sorted(maps.Keys(s.Ignored)) {
+		all = append(all, fmt.Sprintf("%s: %d account(s) keep access though WisdomAI answered OK (%s)", alert, s.Ignored[alert], directory.WayOut(alert)))
+	}
+	return strings.Join(all, "; ")
+}
+
+func leaversRefused(s standing) string {
+	if s.RefusedLeavers == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d user(s) keep access because the request that deactivated them was refused; `scimbridge events --kind user.deactivation_refused` says why", s.RefusedLeavers)
+}
+
+func failedForGood(s standing) string {
+	if s.Failed == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d account(s) failed: refused by WisdomAI for good, or not to be delivered whole; `scimbridge pending` says why", s.Failed)
+}
+
+func heldBack(s standing) string {
+	if s.Holds == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d delete(s) were carried out as suspensions and wait for a person", s.Holds)
+}
+
+func tokenEnds(s standing) string {
+	if end := s.Wisdom.TokenExpires; !end.IsZero() && end.Sub(s.now) < tokenWarning {
+		return "the WisdomAI token ends on " + end.Format(time.DateOnly)
+	}
+	return ""
+}
+
+// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
+func (b *bridge) health(ctx context.Context) any {
+	out := struct {
+		Status   string                      `json:"status"` // ok or degraded
+		Version  string                      `json:"version"`
+		Problems []string                    `json:"problems"`
+		Tenants  map[string]directory.Health `json:"tenants"`
+	}{Status: "ok", Version: programVersion(), Problems: []string{}, Tenants: map[string]directory.Health{}}
+	for _, t := range b.tenants {
+		h, err := t.dir.Health(ctx)
+		if err != nil {
+			out.Problems = append(out.Problems, fmt.Sprintf("tenant %s: the store cannot be read: %v", t.Name, err))
+			continue
+		}
+		out.Tenants[t.Name] = h
+		out.Problems = append(out.Problems, problemsOf(standing{t.Tenant, h, time.Now()})...)
+	}
+	if len(out.Problems) > 0 {
+		out.Status = "degraded"
+	}
+	return out
+}
+
+// states are what metrics show of what holds a tenant up: by tenant, what is so.
+func (b *bridge) states() (map[string]map[string]bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	out := make(map[string]map[string]bool, len(b.tenants))
+	for _, t := range b.tenants {
+		h, err := t.dir.Health(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out[t.Name] = map[string]bool{
+			"observed":        h.Mode == "observe",
+			"paused":          !h.Paused.Since.IsZero(),
+			"unreachable":     !h.Reachable,
+			"refusing_soon":   h.Acceptance.Warned(time.Now()) && !h.Acceptance.Refusing,
+			"refusing_writes": h.Acceptance.Refusing,
+			"takings_ignored": len(h.Ignored) > 0,
+			"leavers_refused": h.RefusedLeavers > 0,
+		}
+	}
+	return out, nil
+}
