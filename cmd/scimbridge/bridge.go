@@ -51,9 +51,8 @@ type wiring struct {
 	// the tenant's rows in the store belong to it (V-32).
 	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
 	workspace func(*config.Tenant) string
-	// onCall and onLook, if set, are told too, beside the metrics.
+	// onCall, if set, is told too, beside the metrics.
 	onCall func(wisdom.Call)
-	onLook func(store.Look)
 }
 
 // openStore opens the configured store.
@@ -80,9 +79,14 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	metrics := telemetry.NewMetrics(programVersion())
 	mounts := map[string]http.Handler{}
+	shared := map[string]*directory.Workspace{} // by workspace
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t := cfg.Tenants[name]
-		dir, server, err := b.newTenant(ctx, t, w, metrics)
+		key := w.workspace(t)
+		if shared[key] == nil {
+			shared[key] = &directory.Workspace{}
+		}
+		dir, server, err := b.newTenant(ctx, t, w, shared[key], metrics)
 		if err != nil {
 			return b, fmt.Errorf("tenant %s: %w", name, err)
 		}
@@ -101,7 +105,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	return b, nil
 }
 
-func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scim.Server, error) {
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, shared *directory.Workspace, m *telemetry.Metrics) (*directory.Directory, *scim.Server, error) {
 	log := w.log.With("tenant", t.Name)
 	wo, err := w.wisdom(ctx, t)
 	if err != nil {
@@ -120,13 +124,8 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 		return nil, nil, err
 	}
 	o := directoryOptions(t, b.store, log)
-	o.Workspace, o.WisdomAI = w.workspace(t), client
-	o.OnLook = func(l store.Look) {
-		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
-		if w.onLook != nil {
-			w.onLook(l)
-		}
-	}
+	o.Workspace, o.WisdomAI, o.Shared = w.workspace(t), client, shared
+	o.OnLook = func(l store.Look) { m.Look(t.Name, string(l.State), l.Ended.Sub(l.Begun)) }
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
 	dir, err := directory.New(ctx, o)
@@ -180,7 +179,7 @@ func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directo
 		Policy:   policyOf(t),
 		Groups:   directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
 		Users:    directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Listing:  directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle, Lost: &directory.Lost{Percent: t.Listing.LostPercent, Floor: t.Listing.LostFloor}},
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge, Concurrency: t.Delivery.Concurrency},
 		Brake:    &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
 	}
@@ -310,7 +309,8 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		if err != nil {
 			return nil, err
 		}
-		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain}
+		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			Users: h.Users, Listed: h.LastListing, Disbelieved: h.Disbelieved != nil}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -352,6 +352,10 @@ func (b *bridge) health(ctx context.Context) any {
 		out.Tenants[t.Name] = h
 		if !h.Reachable {
 			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
+		}
+		if l := h.Disbelieved; l != nil {
+			problem("tenant %s: WisdomAI's listing %d is not believed: %s. It changes nothing, and nobody new is created, until one is whole, or five in a row over half an hour agree; "+
+				"if these people were really removed, run `scimbridge listing accept %d --tenant %s`", t.Name, l.Look, l.Why, l.Look, t.Name)
 		}
 		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
 			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))

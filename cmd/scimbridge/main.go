@@ -110,7 +110,7 @@ Run it:        scimbridge serve`,
 		}
 		return nil
 	}
-	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken())
+	root.AddCommand(newDemo(), newServe(), newSimulate(), newCheck(), newConfig(), newToken(), newListing())
 	return root
 }
 

@@ -39,7 +39,7 @@ type world struct {
 
 	down    atomicBool // nothing reaches WisdomAI
 	without string     // an address that no listing shows
-	log  *bytes.Buffer
+	log     *bytes.Buffer
 	// after is called after every effect at WisdomAI.
 	after func(simulator.Effect)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Backlog is what a tenant has accepted and not settled, at one moment.
+// Backlog is what a tenant has accepted and not settled, and what is known of WisdomAI, at one moment.
 type Backlog struct {
 	Tenant string
 	// Pending accounts have something to deliver; Taking of them access to take away.
@@ -14,6 +14,10 @@ type Backlog struct {
 	Failed          int           // refused for good
 	Uncertain       int           // a call was not answered (V-16)
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
+
+	Users       int       // in the last listing that is believed, whoever made it
+	Listed      time.Time // when that one began; zero: there never was one
+	Disbelieved bool      // the newest is not believed (V-28)
 }
 
 // WatchBacklog asks backlog at each scrape; an error is shown to the scraper. It is
@@ -27,17 +31,25 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		oldest: prometheus.NewDesc("scimbridge_backlog_oldest_seconds",
 			"Since when does the oldest delivery wait? Alert when it exceeds what a leaver may keep access for.",
 			[]string{"tenant"}, nil),
+		users: prometheus.NewDesc("scimbridge_look_users",
+			"How many people has the workspace? Users in the last look that was applied.", []string{"tenant"}, nil),
+		listed: prometheus.NewDesc("scimbridge_look_applied_timestamp_seconds",
+			"How old is what is known of WisdomAI? When the last applied look began.", []string{"tenant"}, nil),
+		disbelieved: prometheus.NewDesc("scimbridge_look_disbelieved",
+			"Does somebody have to say whether so many people were really removed (V-28)? 1 while the newest look is not believed. Alert on it.", []string{"tenant"}, nil),
 	})
 }
 
 type backlogCollector struct {
-	ask              func() ([]Backlog, error)
-	accounts, oldest *prometheus.Desc
+	ask                        func() ([]Backlog, error)
+	accounts, oldest           *prometheus.Desc
+	users, listed, disbelieved *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- c.accounts
-	ch <- c.oldest
+	for _, d := range []*prometheus.Desc{c.accounts, c.oldest, c.users, c.listed, c.disbelieved} {
+		ch <- d
+	}
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -55,5 +67,14 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 		gauge("failed", b.Failed)
 		gauge("uncertain", b.Uncertain)
 		ch <- prometheus.MustNewConstMetric(c.oldest, prometheus.GaugeValue, b.OldestAge.Seconds(), b.Tenant)
+		disbelieved := 0.0
+		if b.Disbelieved {
+			disbelieved = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.disbelieved, prometheus.GaugeValue, disbelieved, b.Tenant)
+		if !b.Listed.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.users, prometheus.GaugeValue, float64(b.Users), b.Tenant)
+			ch <- prometheus.MustNewConstMetric(c.listed, prometheus.GaugeValue, float64(b.Listed.UnixMilli())/1000, b.Tenant)
+		}
 	}
 }

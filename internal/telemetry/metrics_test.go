@@ -40,10 +40,11 @@ func TestMetrics(t *testing.T) {
 	m.WisdomCall("default", "createUsers", "transient", time.Second)
 	m.Delivery("default", "delivered")
 	m.PrivilegedGrant("default", "ADMIN")
-	m.Look("default", telemetry.LookApplied, 42, begun, time.Second)
-	m.Look("default", "failed", 7, begun.Add(time.Minute), time.Second)
+	m.Look("default", "applied", time.Second)
+	m.Look("default", "failed", time.Second)
 	m.WatchBacklog(func() ([]telemetry.Backlog, error) {
-		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, OldestAge: 90 * time.Second}}, nil
+		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, OldestAge: 90 * time.Second,
+			Users: 42, Listed: begun, Disbelieved: true}, {Tenant: "never"}}, nil
 	})
 	m.WatchDialect(func() map[string]map[string]int64 {
 		return map[string]map[string]int64{"default": {"op-case": 7, "urn-dot": 0}, "strict": {}}
@@ -55,12 +56,19 @@ func TestMetrics(t *testing.T) {
 		`scimbridge_backlog_accounts{state="pending",tenant="default"} 3`,
 		`scimbridge_backlog_accounts{state="taking",tenant="default"} 1`,
 		`scimbridge_backlog_accounts{state="uncertain",tenant="default"} 4`,
+		`scimbridge_backlog_accounts{state="failed",tenant="never"} 0`,
+		`scimbridge_backlog_accounts{state="pending",tenant="never"} 0`,
+		`scimbridge_backlog_accounts{state="taking",tenant="never"} 0`,
+		`scimbridge_backlog_accounts{state="uncertain",tenant="never"} 0`,
 		`scimbridge_backlog_oldest_seconds{tenant="default"} 90`,
+		`scimbridge_backlog_oldest_seconds{tenant="never"} 0`,
 		`scimbridge_build_info{version="v1.2.3"} 1`,
 		`scimbridge_deliveries_total{outcome="delivered",tenant="default"} 1`,
 		`scimbridge_dialect_rules_total{rule="op-case",tenant="default"} 7`,
 		`scimbridge_dialect_rules_total{rule="urn-dot",tenant="default"} 0`,
 		`scimbridge_look_applied_timestamp_seconds{tenant="default"} 1.7900000005e+09`,
+		`scimbridge_look_disbelieved{tenant="default"} 1`,
+		`scimbridge_look_disbelieved{tenant="never"} 0`,
 		`scimbridge_look_seconds_count{tenant="default"} 2`,
 		`scimbridge_look_users{tenant="default"} 42`,
 		`scimbridge_looks_total{outcome="applied",tenant="default"} 1`,
@@ -75,6 +83,7 @@ func TestMetrics(t *testing.T) {
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="ok",tenant="default"} 1`,
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="transient",tenant="default"} 1`,
 	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" || status != http.StatusOK {
 		t.Errorf("status %d, metrics (-want +got):\n%s", status, diff)
 	}
