@@ -120,7 +120,8 @@ func notBelieved(s standing) string {
 	if l == nil {
 		return ""
 	}
-	return fmt.Sprintf("listings of WisdomAI's users are not believed since %s: %s. Takings go on, nothing is concluded; if it is true, `scimbridge listing accept --tenant %s` says so", when(l.Since), l.Why, s.Name)
+	return fmt.Sprintf("WisdomAI's listing %d is not believed: %s. It changes nothing, and nobody new is created, until one is whole, or five in a row over half an hour agree; "+
+		"if these people were really removed, run `scimbridge listing accept %d --tenant %s`", l.Look, l.Why, l.Look, s.Name)
 }
 
 func deletesHeld(s standing) string {

@@ -113,7 +113,7 @@ Run it:        scimbridge serve`,
 	root.AddCommand(
 		newDemo(), newServe(), newSimulate(),
 		newConfig(), newCheck(), newToken(),
-		newBrake(),
+		newListing(), newBrake(),
 		newDrift(), newUsers(),
 		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)
