@@ -51,9 +51,8 @@ type wiring struct {
 	// the tenant's rows in the store belong to it (V-32).
 	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
 	workspace func(*config.Tenant) string
-	// onCall and onLook, if set, are told too, beside the metrics.
+	// onCall, if set, is told too, beside the metrics.
 	onCall func(wisdom.Call)
-	onLook func(store.Look)
 }
 
 // openStore opens the configured store.
@@ -80,9 +79,14 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	metrics := telemetry.NewMetrics(programVersion())
 	mounts := map[string]http.Handler{}
+	shared := map[string]*directory.Workspace{} // by workspace
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t := cfg.Tenants[name]
-		dir, server, err := b.newTenant(ctx, t, w, metrics)
+		key := w.workspace(t)
+		if shared[key] == nil {
+			shared[key] = &directory.Workspace{}
+		}
+		dir, server, err := b.newTenant(ctx, t, w, shared[key], metrics)
 		if err != nil {
 			return b, fmt.Errorf("tenant %s: %w", name, err)
 		}
@@ -102,7 +106,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	return b, nil
 }
 
-func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scimServer, error) {
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, shared *directory.Workspace, m *telemetry.Metrics) (*directory.Directory, *scimServer, error) {
 	log := w.log.With("tenant", t.Name)
 	wo, err := w.wisdom(ctx, t)
 	if err != nil {
@@ -122,13 +126,8 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	}
 	o := directoryOptions(t, b.store, log)
 	o.Retention = directory.Retention{Events: b.cfg.Retention.Events, Tombstones: b.cfg.Retention.Tombstones}
-	o.Workspace, o.WisdomAI = w.workspace(t), client
-	o.OnLook = func(l store.Look) {
-		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
-		if w.onLook != nil {
-			w.onLook(l)
-		}
-	}
+	o.Workspace, o.WisdomAI, o.Shared = w.workspace(t), client, shared
+	o.OnLook = func(l store.Look) { m.Look(t.Name, string(l.State), l.Ended.Sub(l.Begun)) }
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
 	o.OnDrift = func(kind string) { m.Drift(t.Name, kind) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
@@ -196,10 +195,11 @@ func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wi
 func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
 	return directory.Options{
 		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Observe: t.Mode == "observe", Log: log,
-		Policy:  policyOf(t),
-		Groups:  directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
-		Users:   directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing: directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Policy: policyOf(t),
+		Groups: directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:  directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing: directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle,
+			Lost: &directory.Lost{Percent: t.Listing.LostPercent, Floor: t.Listing.LostFloor}},
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge,
 			Concurrency: t.Delivery.Concurrency, Batch: t.Delivery.Batch, Share: t.Delivery.Share, Rate: t.Delivery.Rate},
 		Brake: &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
@@ -336,7 +336,8 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 		}
 		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
 			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
-			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}, RulesHeld: h.Rules.Held != ""}
+			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested},
+			Users: h.Users, Listed: h.LastListing, Disbelieved: h.Disbelieved != nil, RulesHeld: h.Rules.Held != ""}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}

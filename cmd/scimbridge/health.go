@@ -35,7 +35,13 @@ var sentences = []func(standing) string{
 	takingsIgnored,
 	leaversRefused,
 	failedForGood,
-	heldBack,
+	rulesHeld,
+	notBelieved,
+	deletesHeld,
+	protectedHeld,
+	massRevocations,
+	accessLost,
+	repairsContested,
 	tokenEnds,
 }
 
@@ -110,11 +116,59 @@ func failedForGood(s standing) string {
 	return fmt.Sprintf("%d account(s) failed: refused by WisdomAI for good, or not to be delivered whole; `scimbridge pending` says why", s.Failed)
 }
 
-func heldBack(s standing) string {
-	if s.Holds == 0 {
+func rulesHeld(s standing) string {
+	r := s.Health.Rules
+	if r.Held == "" {
 		return ""
 	}
-	return fmt.Sprintf("%d delete(s) were carried out as suspensions and wait for a person", s.Holds)
+	return fmt.Sprintf("the rules of the configuration are held, and those approved before stay in force: %s; `scimbridge plan --tenant %s` shows what they would do, `scimbridge apply --tenant %s --approve %s` lets them through",
+		strings.Join(r.Reasons, "; "), s.Name, s.Name, r.Held)
+}
+
+func notBelieved(s standing) string {
+	l := s.Health.Disbelieved
+	if l == nil {
+		return ""
+	}
+	return fmt.Sprintf("WisdomAI's listing %d is not believed: %s. It changes nothing, and nobody new is created, until one is whole, or five in a row over half an hour agree; "+
+		"if these people were really removed, run `scimbridge listing accept %d --tenant %s`", l.Look, l.Why, l.Look, s.Name)
+}
+
+func deletesHeld(s standing) string {
+	n := s.Holds - s.Health.Protected
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d delete(s) were carried out as suspensions and wait for a person: `scimbridge brake list --tenant %s`", n, s.Name)
+}
+
+func protectedHeld(s standing) string {
+	if s.Health.Protected == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d change(s) about protected people are held: `scimbridge brake list --tenant %s`", s.Health.Protected, s.Name)
+}
+
+func massRevocations(s standing) string {
+	var all []string
+	for _, r := range s.Health.MassRevocations {
+		all = append(all, fmt.Sprintf("%s. It was carried out; if it was not meant, undo it at the identity provider", r))
+	}
+	return strings.Join(all, "; ")
+}
+
+func accessLost(s standing) string {
+	if s.Health.Drift.Lost == 0 {
+		return ""
+	}
+	return fmt.Sprintf("access of %d account(s) was taken away at WisdomAI and is not given again; `scimbridge drift` lists them", s.Health.Drift.Lost)
+}
+
+func repairsContested(s standing) string {
+	if s.Health.Drift.Contested == 0 {
+		return ""
+	}
+	return fmt.Sprintf("what the bridge repairs of %d account(s) is undone again and again; `scimbridge drift` lists them", s.Health.Drift.Contested)
 }
 
 func tokenEnds(s standing) string {

@@ -114,7 +114,7 @@ Run it:        scimbridge serve`,
 		newDemo(), newServe(), newSimulate(),
 		newConfig(), newCheck(), newToken(),
 		newPlan(), newApply(),
-		newBrake(),
+		newListing(), newBrake(),
 		newDrift(), newUsers(),
 		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)

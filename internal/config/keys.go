@@ -170,8 +170,8 @@ func keys() map[string]rule {
 		t + "listing.miss_max_age": {def: "5s", min: "1ms", meaning: "Age up to which a listing may answer that somebody is not there, on which the IdP will create him."},
 		t + "listing.max_duty":     {def: "0.1", min: "0.001", max: "1", meaning: "Share of the time that listings may take: at 0.1 one that takes 4 s is not repeated within 40 s."},
 		t + "listing.settle":       {def: "2m", min: "1ms", meaning: "How long after a call's deadline a listing must begin to settle what became of it."},
-		t + "listing.lost_percent": {def: "10", later: true, min: "0", max: "100", meaning: "A listing that lost more of the people than this, and than lost_floor, is not believed."},
-		t + "listing.lost_floor":   {def: "10", later: true, min: "0", meaning: "People that a listing may lose in any case."},
+		t + "listing.lost_percent": {def: "10", min: "0", max: "100", meaning: "A listing that lost more percent of the people than this, and more than lost_floor, changes nothing until `scimbridge listing accept`, or until five in a row over 30 minutes agree."},
+		t + "listing.lost_floor":   {def: "10", min: "0", meaning: "People that a listing may lose in any case."},
 
 		t + "delivery":                {meaning: "How calls go out to WisdomAI."},
 		t + "delivery.request_budget": {def: "5s", min: "1ms", meaning: "How long a SCIM request waits for its delivery; what is not delivered then follows later."},

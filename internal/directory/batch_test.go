@@ -418,11 +418,10 @@ func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 }
 
 func TestV17NothingIsSentThatTheLeaseDoesNotOutlive(t *testing.T) {
+	slow := &slowStore{}
 	inWorld(t, func(w *world) {
 		w.create(person("first@example.com"))
 		v := w.watch(nil)
-		slow := &slowStore{Store: w.dir.store}
-		w.dir.store = slow
 		slow.set(20 * time.Second)
 		go w.dir.CreateUser(w.t.Context(), okta, person("ann@example.com"))
 		w.pass(time.Minute)
@@ -432,6 +431,8 @@ func TestV17NothingIsSentThatTheLeaseDoesNotOutlive(t *testing.T) {
 		slow.set(0)
 		w.pass(10 * time.Minute)
 		w.wantAt("ann@example.com", "no role")
+	}, func(w *world) {
+		w.wrapStore = func(s store.Store) store.Store { slow.Store = s; return slow }
 	})
 }
 

@@ -195,7 +195,18 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 	if err != nil {
 		return nil, err
 	}
+	if a.Tenant != "" && a.Tenant != d.o.Tenant {
+		// Only where the tenants' bounds were changed: whom another manages does not exist here (V-36).
+		return nil, &Error{Kind: Conflict, Attribute: "emails", Detail: fmt.Sprintf(
+			"the address %s is not this tenant's to manage: another one on the same WisdomAI workspace has it", d.o.Rules.ShowAddress(res.Email))}
+	}
 	holder, err := tx.UserByAccount(a.ID)
+	if err == nil && holder.Tenant != d.o.Tenant && !holder.Managed { // shown elsewhere, while the bounds were others
+		if err := tx.HideUser(holder.Tenant, holder.ID); err != nil {
+			return nil, err
+		}
+		err = store.ErrNotFound
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		if a.Present && !a.Former && !adopting && d.o.Policy.OnRenameConflict != "adopt" { // there, and not shown

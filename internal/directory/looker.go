@@ -132,6 +132,10 @@ func (l *looker) ensure(ctx context.Context, t time.Time) error {
 	}
 }
 
+// Look waits for a listing that begins from now on and is applied. It is for who has to know
+// what there is right now; reads and deliveries see to their freshness by themselves.
+func (d *Directory) Look(ctx context.Context) error { return d.looker.ensure(ctx, d.o.Now()) }
+
 // believed reports whether there ever was a believed look.
 func (l *looker) believed() bool {
 	l.mu.Lock()

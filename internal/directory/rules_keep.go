@@ -93,11 +93,11 @@ func (d *Directory) keepRules(ctx context.Context) {
 			return
 		case err != nil:
 			d.o.Log.Error("the rules could not be seen to; it is tried again", "error", err)
-			timer.Reset(10 * pollEvery)
+			timer.Reset(10 * d.poll())
 		case more:
 			timer.Reset(0)
 		default:
-			timer.Reset(pollEvery)
+			timer.Reset(d.poll())
 		}
 	}
 }

@@ -153,7 +153,7 @@ func (d *Directory) shownAt(tx store.Tx, emailKey string) (*store.User, error) {
 		return nil, err
 	}
 	shown, err := tx.UserByAccount(row.ID)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && shown.Managed) {
+	if errors.Is(err, store.ErrNotFound) || (err == nil && (shown.Managed || shown.Tenant != d.o.Tenant)) {
 		return nil, nil
 	}
 	return shown, err

@@ -325,9 +325,7 @@ func TestV33Release(t *testing.T) {
 	t.Run("not while somebody is protected", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			held(w)
-			w.stop()
-			w.o.Protected = []string{"user0@example.com"}
-			w.start()
+			w.protect("user0@example.com")
 			wantOutcome(w.t, w.release("user0@example.com"), Waits)
 			w.pass(time.Hour)
 			w.wantAt("user0@example.com", "no role")

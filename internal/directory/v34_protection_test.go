@@ -141,9 +141,7 @@ func TestV34ProtectedAddresses(t *testing.T) {
 			wantRefused(w.t, err, Protected)
 			w.pass(time.Hour)
 			w.wantAt("boss@example.com", "CREATOR")
-			w.stop()
-			w.o.Protected = nil
-			w.start()
+			w.protect()
 			w.pass(time.Minute)
 			w.wantAt("boss@example.com", "no role") // the wish was a create
 			if got := w.known("boss@example.com"); !got.Managed || got.Document["active"] != false {
@@ -259,9 +257,7 @@ func TestV34TheWish(t *testing.T) {
 		return boss
 	}
 	unprotect := func(w *world) {
-		w.stop()
-		w.o.Protected = nil
-		w.start()
+		w.protect()
 		w.pass(10 * time.Minute)
 	}
 	suspend := func(w *world, id string) error { return w.update(id, "active", false, "title", "Leaver") }
@@ -671,4 +667,21 @@ func TestV34TheGateIsTheLastLine(t *testing.T) {
 			}
 		}
 	}, admins, func(w *world) { w.o.Protected = []string{"boss@example.com"} })
+}
+
+// protect restarts with other people in `protected`; where those are fewer, an operator approves it (V-35).
+func (w *world) protect(addresses ...string) {
+	w.t.Helper()
+	w.stop()
+	w.o.Protected = addresses
+	w.start()
+	w.pass(5 * time.Second)
+	held := w.dir.HeldRules()
+	if held == nil {
+		return
+	}
+	if _, err := ApproveRules(w.t.Context(), w.o, Caller{Token: "apply"}, held.Hash); err != nil {
+		w.t.Fatal(err)
+	}
+	w.pass(5 * time.Second)
 }

@@ -37,9 +37,11 @@ type world struct {
 	dir   *Directory
 	stop  func()
 
-	down    atomicBool // nothing reaches WisdomAI
-	without string     // an address that no listing shows
-	log     *bytes.Buffer
+	down atomicBool // nothing reaches WisdomAI
+	// wrapStore, if set, makes what the directory gets of the store.
+	wrapStore func(store.Store) store.Store
+	without   string // an address that no listing shows
+	log       *bytes.Buffer
 	// after is called after every effect at WisdomAI.
 	after func(simulator.Effect)
 }
@@ -120,6 +122,9 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.o.Store, w.o.WisdomAI = w.store, client
+	if w.wrapStore != nil {
+		w.o.Store = w.wrapStore(w.store)
+	}
 	if w.without != "" {
 		w.o.WisdomAI = lacking{client, w.without}
 	}

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Backlog is what a tenant has accepted and not settled, at one moment.
+// Backlog is what a tenant has accepted and not settled, and what is known of WisdomAI, at one moment.
 type Backlog struct {
 	Tenant string
 	// Pending accounts have something to deliver; Taking of them access to take away.
@@ -17,7 +17,11 @@ type Backlog struct {
 	OldestAge       time.Duration // how long the oldest pending account has waited; 0: none
 	// HeldDeletes and HeldProtected wait for a person (V-08, V-33, V-34); MassRevocations are those of the brake's window.
 	HeldDeletes, HeldProtected, MassRevocations int
-	RulesHeld                                   bool // the configuration's rules wait for a person (V-35)
+
+	Users       int       // in the last listing that is believed, whoever made it
+	Listed      time.Time // when that one began; zero: there never was one
+	Disbelieved bool      // the newest is not believed (V-28)
+	RulesHeld   bool      // the configuration's rules wait for a person (V-35)
 }
 
 // Drift counts accounts by what somebody else changed about them at WisdomAI (V-30).
@@ -46,22 +50,25 @@ func (m *Metrics) WatchBacklog(backlog func() ([]Backlog, error)) {
 		held: prometheus.NewDesc("scimbridge_rules_held",
 			"Do the configuration's rules wait for a person (V-35)? 1 while they are held and the approved ones stay in force.",
 			[]string{"tenant"}, nil),
+		users: prometheus.NewDesc("scimbridge_look_users",
+			"How many people has the workspace? Users in the last look that was applied.", []string{"tenant"}, nil),
+		listed: prometheus.NewDesc("scimbridge_look_applied_timestamp_seconds",
+			"How old is what is known of WisdomAI? When the last applied look began.", []string{"tenant"}, nil),
+		disbelieved: prometheus.NewDesc("scimbridge_look_disbelieved",
+			"Does somebody have to say whether so many people were really removed (V-28)? 1 while the newest look is not believed. Alert on it.", []string{"tenant"}, nil),
 	})
 }
 
 type backlogCollector struct {
 	ask                                         func() ([]Backlog, error)
 	accounts, oldest, holds, revocations, drift *prometheus.Desc
-	held                                        *prometheus.Desc
+	users, listed, disbelieved, held            *prometheus.Desc
 }
 
 func (c *backlogCollector) Describe(ch chan<- *prometheus.Desc) {
-	ch <- c.accounts
-	ch <- c.oldest
-	ch <- c.holds
-	ch <- c.revocations
-	ch <- c.drift
-	ch <- c.held
+	for _, d := range []*prometheus.Desc{c.accounts, c.oldest, c.holds, c.revocations, c.drift, c.users, c.listed, c.disbelieved, c.held} {
+		ch <- d
+	}
 }
 
 func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
@@ -91,5 +98,14 @@ func (c *backlogCollector) Collect(ch chan<- prometheus.Metric) {
 			held = 1
 		}
 		ch <- prometheus.MustNewConstMetric(c.held, prometheus.GaugeValue, held, b.Tenant)
+		disbelieved := 0.0
+		if b.Disbelieved {
+			disbelieved = 1
+		}
+		ch <- prometheus.MustNewConstMetric(c.disbelieved, prometheus.GaugeValue, disbelieved, b.Tenant)
+		if !b.Listed.IsZero() {
+			ch <- prometheus.MustNewConstMetric(c.users, prometheus.GaugeValue, float64(b.Users), b.Tenant)
+			ch <- prometheus.MustNewConstMetric(c.listed, prometheus.GaugeValue, float64(b.Listed.UnixMilli())/1000, b.Tenant)
+		}
 	}
 }
