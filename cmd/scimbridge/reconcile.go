@@ -71,7 +71,7 @@ func (f *reconcileFlags) run(ctx context.Context, c *cobra.Command, d *directory
 			return err
 		}
 	}
-	p := &planPrinter{out: c.OutOrStdout(), json: jsonOutput(c)}
+	p := &reconcilePrinter{out: c.OutOrStdout(), json: jsonOutput(c)}
 	r, err := d.Reconcile(ctx, directory.Caller{Token: c.CommandPath()}, addresses, f.dry, p.print)
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (f *reconcileFlags) restored(ctx context.Context, c *cobra.Command, d *dire
 	if err := f.look(ctx, c, d); err != nil {
 		return err
 	}
-	p := &planPrinter{out: c.OutOrStdout(), json: jsonOutput(c)}
+	p := &reconcilePrinter{out: c.OutOrStdout(), json: jsonOutput(c)}
 	plan, err := d.AfterRestore(ctx, p.print)
 	if err != nil {
 		return err
@@ -141,13 +141,13 @@ func people(n int, what string) string {
 	return fmt.Sprintf("%d people %s", n, what)
 }
 
-// planPrinter prints people as they are found: there may be a million. JSON is one object a line.
-type planPrinter struct {
+// reconcilePrinter prints people as they are found: there may be a million. JSON is one object a line.
+type reconcilePrinter struct {
 	out  io.Writer
 	json bool
 }
 
-func (p *planPrinter) print(x directory.Planned) error {
+func (p *reconcilePrinter) print(x directory.Planned) error {
 	if p.json {
 		return json.NewEncoder(p.out).Encode(x)
 	}

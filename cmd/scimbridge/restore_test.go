@@ -43,29 +43,13 @@ func (s *server) putBack(file string) {
 	}
 }
 
-type healthz struct {
-	Problems []string
-	Tenants  map[string]struct {
-		Restored    struct{ ID, Why string }
-		LastListing time.Time `json:"last_listing"`
-		Pending     int
-		Rebuilt     int `json:"rebuilt_unwritten"`
-	}
-}
-
-func (s *server) health() (h healthz) {
-	s.t.Helper()
-	call(s.t, "GET", s.ready.Admin+"/healthz", "", nil, &h)
-	return h
-}
-
 // rounds waits until the server has looked again, and had the time to do something about it.
 func (s *server) rounds() {
 	s.t.Helper()
 	began := time.Now()
 	eventually(s.t, "a listing", func() bool {
 		s.scim("GET", `/Users?filter=userName%20eq%20%22nobody@example.com%22`, nil, nil)
-		return s.health().Tenants["default"].LastListing.After(began)
+		return s.healthz().Tenants["default"].LastListing.After(began)
 	})
 	time.Sleep(1500 * time.Millisecond)
 }
@@ -133,7 +117,7 @@ func TestV31BackupPutBack(t *testing.T) {
 				}
 				s.serve()
 			}
-			if h := s.health(); h.Tenants["default"].Restored.ID != "" {
+			if h := s.healthz(); h.Tenants["default"].Restored.ID != "" {
 				t.Errorf("the original is marked: %+v", h)
 			}
 			if status := s.scim("PATCH", "/Users/"+ann, patchOp("replace", "active", false), nil); status != http.StatusOK {
@@ -159,7 +143,7 @@ func TestV31BackupPutBack(t *testing.T) {
 			if n := s.at("ann@example.com"); n != 0 {
 				t.Fatalf("ann was let in again: %d roles", n)
 			}
-			h := s.health()
+			h := s.healthz()
 			if h.Tenants["default"].Restored.ID == "" || !strings.Contains(strings.Join(h.Problems, " "), "reconcile --after-restore") {
 				t.Errorf("/healthz does not say it: %+v", h)
 			}
@@ -196,7 +180,7 @@ func TestV31BackupPutBack(t *testing.T) {
 				t.Fatalf("PATCH ann: %d", status)
 			}
 			eventually(t, "giving goes on", func() bool { return s.at("ann@example.com") == 1 })
-			if h := s.health(); h.Tenants["default"].Restored.ID != "" {
+			if h := s.healthz(); h.Tenants["default"].Restored.ID != "" {
 				t.Errorf("still held: %+v", h)
 			}
 		})
@@ -243,7 +227,7 @@ func TestV31KilledAtTheStart(t *testing.T) {
 	}
 	s.putBack(file)
 	s.serve()
-	if h := s.health(); h.Tenants["default"].Restored.ID == "" {
+	if h := s.healthz(); h.Tenants["default"].Restored.ID == "" {
 		t.Errorf("an older file was not noticed: %+v", h)
 	}
 }
@@ -297,7 +281,7 @@ func TestV32RebuiltFromAnEmptyVolume(t *testing.T) {
 	if status := s.scim("GET", "/Groups/"+group, nil, nil); status != http.StatusServiceUnavailable {
 		t.Errorf("GET of the group: %d, want 503", status)
 	}
-	if h := s.health(); h.Tenants["default"].Rebuilt != 1 || !strings.Contains(strings.Join(h.Problems, " "), "rebuild --resume") {
+	if h := s.healthz(); h.Tenants["default"].Rebuilt != 1 || !strings.Contains(strings.Join(h.Problems, " "), "rebuild --resume") {
 		t.Errorf("/healthz = %+v", h)
 	}
 	if _, stderr, code := command(t, "rebuild", "--config", s.config); code != exitPerson || !strings.Contains(stderr, "1 person has to be written") {

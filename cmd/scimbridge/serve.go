@@ -25,7 +25,9 @@ func newServe() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the bridge",
 		Long: `serve answers SCIM on ` + "`listen`" + ` and health and metrics on ` + "`admin_listen`" + `. It starts and takes writes
-whether or not WisdomAI can be reached: what was accepted is delivered when it can.`,
+whether or not WisdomAI can be reached: what was accepted is delivered when it can. On SIGHUP it reads the
+configuration again; a changed mapping or policy is planned first, and held if it does more than a small
+change would (see ` + "`scimbridge plan`" + `).`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c, path)
@@ -48,6 +50,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 		return err
 	}
 	defer release()
+	signals, stopSignals := hangups()
+	defer stopSignals()
 	b, err := newBridge(ctx, cfg, wiring{
 		log: log, wisdom: wisdomOptions, workspace: workspaceKey,
 		opened: func(ctx context.Context, s *sqlite.Store) error {
@@ -78,7 +82,12 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 	var epoch sync.WaitGroup
 	raising, stopRaising := context.WithCancel(context.WithoutCancel(ctx))
 	epoch.Go(func() { keepEpoch(raising, b.store, log) })
+	reloading, stopReloading := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { b.reloading(reloading, signals) })
 	err = b.run(ctx)
+	stopReloading()
+	reloads.Wait()
 	stopRaising()
 	epoch.Wait()
 	log.Info("scimbridge stops; what is pending is delivered by the next start")

@@ -344,7 +344,7 @@ func TestV23AnOlderLookIsDiscarded(t *testing.T) {
 		}
 		older := *newer
 		older.Number = newer.Number - 1
-		if err := w.dir.apply(w.t.Context(), &older, map[string]*known{}); err != errOlderLook {
+		if err := w.dir.apply(w.t.Context(), &older, map[string]*known{}, verdict{}); err != errOlderLook {
 			w.t.Errorf("applying look %d after %d: %v, want it discarded", older.Number, newer.Number, err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,12 +20,18 @@ type Directory struct {
 	wisdom WisdomAI
 	holder string // of leases: this process
 
+	rules  rulesKept
 	looker *looker
 	queue  *queue
 	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
+	polls  atomic.Int64  // pollEvery, but where a test lets days pass
 
 	breadth breadth
+
+	// The two are the looks' alone, of which there is one at a time.
+	ownerAsked time.Time // when whose key it is was last answered
+	pruned     time.Time // when old looks were last forgotten
 
 	// creating guards V-05 and V-04: users whose create is being answered.
 	creating struct {
@@ -32,18 +39,17 @@ type Directory struct {
 		users map[string]*creating // by SCIM id
 	}
 	background sync.WaitGroup
+	accepting  acceptances // V-37
 }
 
 // New makes a Directory and records, or checks, which workspace the store's rows of
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
-	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
-	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.guard = d.o.Guard
-	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
-	d.looker = newLooker(&d.o, d.look, d.looked)
-	d.creating.users = map[string]*creating{}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
+	d := newDirectory(o)
+	err := o.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.loadRules(tx); err != nil {
+			return err
+		}
 		t, err := tx.Tenant(o.Tenant)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
@@ -57,26 +63,40 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 		if err := d.bound(tx); err != nil {
 			return err
 		}
-		look, err := tx.LastLook(o.Workspace, store.LookApplied)
-		if errors.Is(err, store.ErrNotFound) {
-			return nil
-		}
-		if err == nil {
-			d.looker.begun = look.Begun
+		s, err := d.standing(tx)
+		if d.looker.standing = s; s.applied != nil {
+			d.looker.begun = s.applied.Begun
 		}
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return d, nil
+	d.o.Shared.join(d)
+	_, _, err = d.seeAcceptance(ctx)
+	return d, err
+}
+
+// newDirectory makes a Directory that has read nothing.
+func newDirectory(o Options) *Directory {
+	d := &Directory{o: o.withDefaults(), wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
+	d.rules.steady = &steadyStore{Store: o.Store}
+	d.rules.offered = make(chan struct{}, 1)
+	d.store = d.rules.steady
+	d.polls.Store(int64(pollEvery))
+	d.queue = newQueue(d.o.Delivery.Concurrency)
+	d.guard = d.o.Guard
+	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
+	d.looker = newLooker(d)
+	d.creating.users = map[string]*creating{}
+	return d
 }
 
 // Run converges until ctx is done: it takes up what an earlier process left pending,
 // makes looks and delivers. It returns when everything it started has ended; a
 // call that was on its way then is recorded as unanswered.
 func (d *Directory) Run(ctx context.Context) error {
-	if err := d.takeUp(ctx); err != nil {
+	if err := errors.Join(d.approveFirst(ctx), d.takeUp(ctx)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -87,6 +107,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		wg.Go(func() { d.work(ctx, i == 0 && d.o.Delivery.Concurrency > 1) })
 	}
 	wg.Go(func() { d.schedule(ctx) })
+	wg.Go(func() { d.keepRules(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
 	wg.Go(func() { d.watch(ctx) })
 	wg.Go(func() { d.prune(ctx) })
@@ -106,6 +127,9 @@ func (d *Directory) takeUp(ctx context.Context) error {
 		}
 		now := tx.Now()
 		for _, row := range rows {
+			if row.Tenant != d.o.Tenant {
+				continue // delivered by another, which takes it up itself (V-36)
+			}
 			a, err := decodeAccount(row)
 			if err != nil {
 				return err
@@ -136,7 +160,7 @@ func (d *Directory) takeUp(ctx context.Context) error {
 // rouse makes everything that is pending due now: after a restart, and when WisdomAI is
 // back after an outage, nobody waits for his own back-off.
 func (d *Directory) rouse(ctx context.Context, taking bool) error {
-	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, taking) })
+	return d.store.Update(ctx, func(tx store.Tx) error { return tx.RouseAccounts(d.o.Workspace, d.o.Tenant, taking) })
 }
 
 // abandoned ends a call whose process died: nobody knows which step it was, so

@@ -108,7 +108,7 @@ func TestField17TheQueueIsStateNotEvents(t *testing.T) {
 		}
 		var b store.Backlog
 		err := w.store.View(w.t.Context(), func(tx store.Tx) (err error) {
-			b, err = tx.Backlog(w.o.Workspace)
+			b, err = tx.Backlog(w.o.Workspace, w.o.Tenant)
 			return err
 		})
 		if err != nil {

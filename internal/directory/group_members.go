@@ -22,6 +22,42 @@ type groupWrite struct {
 	affected map[string]bool
 }
 
+// change makes the changes of a PATCH, in order, and records what came of them.
+func (w *groupWrite) change(by Caller, g *store.Group, changes []GroupChange) error {
+	before := *g
+	w.group = g
+	for _, c := range changes {
+		if err := w.apply(c); err != nil {
+			return err
+		}
+	}
+	renamed := g.DisplayName != before.DisplayName
+	if renamed {
+		if err := w.d.checkGroupName(w.tx, g); err != nil {
+			return err
+		}
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	} else if g.ExternalID != before.ExternalID {
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	}
+	w.compact()
+	if renamed || g.ExternalID != before.ExternalID || len(w.added)+len(w.removed) > 0 {
+		g.Version++
+		g.Modified = w.tx.Now()
+		if err := w.tx.PutGroup(g); err != nil {
+			return err
+		}
+		w.d.event(w.tx, by, "group.update", g.ID, "", map[string]any{
+			"before": map[string]string{"displayName": before.DisplayName, "externalId": before.ExternalID},
+			"after":  map[string]string{"displayName": g.DisplayName, "externalId": g.ExternalID}, "added": w.added, "removed": w.removed})
+	}
+	return nil
+}
+
 // apply makes one change.
 func (w *groupWrite) apply(c GroupChange) error {
 	switch {

@@ -152,7 +152,7 @@ func TestAHaltCostsNothing(t *testing.T) {
 			w.t.Errorf("worked on %d times within three hours", a.LeaseFence-fence)
 		}
 		if err := w.store.View(w.t.Context(), func(tx store.Tx) error {
-			due, err := tx.DueAccounts(w.o.Workspace, tx.Now(), 10)
+			due, err := tx.DueAccounts(w.o.Workspace, w.o.Tenant, tx.Now(), 10)
 			if len(due) != 0 {
 				w.t.Errorf("due while paused: %+v", due)
 			}

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -29,50 +31,70 @@ type known struct {
 	seen    bool
 }
 
+// isSeen reports whether the look showed the address; nil is one that nobody ever had.
+func (k *known) isSeen() bool { return k != nil && k.seen }
+
 // look makes one complete listUsers and applies it. What differs from what is known is
 // staged while the listing streams; nothing is concluded before it is complete (V-23).
 func (d *Directory) look(ctx context.Context) (store.Look, error) {
-	var look *store.Look
-	accounts := map[string]*known{}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
-		var err error
-		look, err = tx.BeginLook(d.o.Workspace)
-		return err
-	})
+	d.askOwner(ctx)
+	// The begin is drawn before the known accounts are read and before the call: whatever
+	// is delivered from here on overlaps.
+	look, err := d.takeTurn(ctx)
 	if err != nil {
 		return store.Look{}, err
 	}
-	// The begin is drawn before the known accounts are read and before the call: whatever
-	// is delivered from here on overlaps.
-	err = d.store.View(ctx, func(tx store.Tx) error {
+	accounts := map[string]*known{}
+	var v verdict
+	kept, release := d.keepTurn(ctx, look)
+	sight, err := d.readKnown(kept, accounts)
+	if err == nil {
+		err = d.list(kept, look, accounts)
+	}
+	if err == nil {
+		v, err = d.judge(kept, look, accounts)
+		v.sight = sight
+	}
+	if err == nil {
+		err = d.apply(kept, look, accounts, v)
+	}
+	for _, n := range d.neighbours() {
+		if err == nil {
+			err = n.rebuildIfNew(kept)
+		}
+	}
+	if cause := context.Cause(kept); cause != nil && ctx.Err() == nil {
+		err = cause
+	}
+	release()
+	d.endLook(ctx, look, accounts, v, err)
+	return *look, err
+}
+
+// readKnown reads what the rows are compared with. All of them differ if the tenants see
+// others than when the last look was applied (V-36): who is shown to whom is then settled anew.
+func (d *Directory) readKnown(ctx context.Context, accounts map[string]*known) (sight string, err error) {
+	sight = d.sightOfAll()
+	return sight, d.store.View(ctx, func(tx store.Tx) error {
+		was, err := readState[string](tx, d.ofWorkspace("sight"))
+		if err != nil {
+			return err
+		}
+		anew := was != sight
 		for k, err := range tx.KnownAccounts(d.o.Workspace) {
 			if err != nil {
 				return err
+			}
+			if anew {
+				k.RowHash = 0
 			}
 			accounts[k.EmailKey] = &known{hash: k.RowHash, present: k.Present}
 		}
 		return nil
 	})
-	if err == nil {
-		err = d.list(ctx, look, accounts)
-	}
-	if err == nil && look.Users == 0 {
-		err = errEmptyListing // V-28: an instance always has an administrator
-	}
-	if err == nil {
-		err = d.apply(ctx, look, accounts)
-	}
-	if err == nil {
-		err = d.rebuildIfNew(ctx)
-	}
-	d.endLook(ctx, look, err)
-	return *look, err
 }
 
-var (
-	errEmptyListing = errors.New("WisdomAI listed no users at all: not believed, check the workspace and the token")
-	errOlderLook    = errors.New("a newer listing was applied meanwhile")
-)
+var errOlderLook = errors.New("a newer listing was applied meanwhile")
 
 // list streams the listing and stages the rows that differ.
 func (d *Directory) list(ctx context.Context, look *store.Look, accounts map[string]*known) error {
@@ -118,12 +140,13 @@ func (d *Directory) list(ctx context.Context, look *store.Look, accounts map[str
 }
 
 // endLook records what became of a look.
-func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
+func (d *Directory) endLook(ctx context.Context, look *store.Look, accounts map[string]*known, v verdict, err error) {
 	look.State = store.LookApplied
+	var disbelieved *disbelievedError
 	switch {
 	case errors.Is(err, errOlderLook):
 		look.State = store.LookDiscarded
-	case errors.Is(err, errEmptyListing):
+	case errors.As(err, &disbelieved):
 		look.State = store.LookDisbelieved
 	case err != nil:
 		look.State = store.LookFailed
@@ -134,6 +157,20 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 	recovered := d.looker.failing() != nil // WisdomAI is back
 	werr := d.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
 		look.Ended = tx.Now()
+		if _, err := d.ownTurn(tx, look); err != nil {
+			return err // whoever took it for dead has said what became of it
+		}
+		if err := d.noteLook(tx, look.State, err); err != nil {
+			return err
+		}
+		if err == nil {
+			if err := d.believe(tx, look, accounts, v); err != nil {
+				return err
+			}
+		}
+		if err := d.pruneLooks(tx); err != nil {
+			return err
+		}
 		if err := tx.DropStaged(d.o.Workspace, look.Number); err != nil {
 			return err
 		}
@@ -148,12 +185,35 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, err error) {
 	if err == nil && recovered {
 		d.back(ctx)
 	}
+	for _, n := range d.neighbours() {
+		if n != d {
+			n.looker.prod()
+		}
+	}
+}
+
+// keepLooks is how long the looks' rows are kept to be read by people: some 5,000 of them
+// at one a minute.
+const keepLooks = 3 * 24 * time.Hour
+
+// pruneLooks forgets old looks, now and then.
+func (d *Directory) pruneLooks(tx store.Tx) error {
+	now := tx.Now()
+	if now.Sub(d.pruned) < time.Hour {
+		return nil
+	}
+	d.pruned = now
+	return tx.PruneLooks(d.o.Workspace, now.Add(-keepLooks))
 }
 
 // looked wakes those who wait for a look, or tells them that it will take longer.
 func (d *Directory) looked(ctx context.Context, look store.Look, err error) {
 	switch {
 	case ctx.Err() != nil:
+	case look.State == store.LookDisbelieved:
+		d.o.Log.Warn("a listing of WisdomAI's users is not believed and changes nothing; if so many people were really removed, say so",
+			"reason", err, "run", fmt.Sprintf("scimbridge listing accept %d --tenant %s", look.Number, d.o.Tenant))
+		d.queue.giveUpWaiting(err)
 	case err != nil:
 		d.o.Log.Warn("listing WisdomAI's users failed; it is tried again", "error", err)
 		d.queue.giveUpWaiting(err)
@@ -165,7 +225,7 @@ func (d *Directory) looked(ctx context.Context, look store.Look, err error) {
 }
 
 // apply takes in a complete look: its changed rows, who is missing, and what it settles.
-func (d *Directory) apply(ctx context.Context, look *store.Look, accounts map[string]*known) error {
+func (d *Directory) apply(ctx context.Context, look *store.Look, accounts map[string]*known, v verdict) error {
 	err := d.store.View(ctx, func(tx store.Tx) error {
 		last, err := tx.LastLook(d.o.Workspace, store.LookApplied)
 		if err == nil && last.Number > look.Number {
@@ -198,7 +258,7 @@ func (d *Directory) apply(ctx context.Context, look *store.Look, accounts map[st
 			if err := json.Unmarshal(rows[i].Row, &u); err != nil {
 				return err
 			}
-			return d.applyRow(tx, look, rows[i].EmailKey, &u)
+			return d.applyRow(tx, look, rows[i].EmailKey, &u, false)
 		}); err != nil {
 			return err
 		}
@@ -213,7 +273,10 @@ func (d *Directory) apply(ctx context.Context, look *store.Look, accounts map[st
 	for len(missing) > 0 {
 		n := min(len(missing), applyBatch)
 		batch := missing[:n]
-		if err := d.applyBatch(ctx, look, n, func(tx store.Tx, i int) error { return d.applyRow(tx, look, batch[i], nil) }); err != nil {
+		if err := d.applyBatch(ctx, look, n, func(tx store.Tx, i int) error {
+			_, removed := slices.BinarySearch(v.removed, batch[i])
+			return d.applyRow(tx, look, batch[i], nil, removed)
+		}); err != nil {
 			return err
 		}
 		missing = missing[n:]
@@ -223,6 +286,9 @@ func (d *Directory) apply(ctx context.Context, look *store.Look, accounts map[st
 
 func (d *Directory) applyBatch(ctx context.Context, look *store.Look, n int, one func(store.Tx, int) error) error {
 	return d.store.Update(ctx, func(tx store.Tx) error {
+		if _, err := d.ownTurn(tx, look); err != nil {
+			return err
+		}
 		for i := range n {
 			if err := one(tx, i); err != nil {
 				return fmt.Errorf("applying listing %d: %w", look.Number, err)
@@ -232,8 +298,10 @@ func (d *Directory) applyBatch(ctx context.Context, look *store.Look, n int, one
 	})
 }
 
-// applyRow takes in one row, or (nil) that an address seen before is not in the listing.
-func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wisdom.User) error {
+// applyRow takes in one row, or (nil) that an address seen before is not in the listing:
+// removed says that it is believed to have been emptied by hand (V-28). It is the business of the
+// tenant whose account it is, or who may see it (V-36).
+func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wisdom.User, removed bool) error {
 	stored, err := tx.AccountByEmail(d.o.Workspace, key)
 	if errors.Is(err, store.ErrNotFound) {
 		if row == nil {
@@ -257,7 +325,14 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		return err
 	}
 	before := a.memory
+	whose := d.whose(a)
+	if whose != nil {
+		d = whose
+	}
 	found := d.o.observe(a, look, row)
+	if removed {
+		found = d.o.observeRemoval(a, look)
+	}
 	if restored.ID != "" {
 		found = a.changedMeanwhile(before, found)
 	}
@@ -272,6 +347,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 			return err
 		}
 	}
+	goneID := ""
+	if !wasPresent {
+		goneID = wasID
+	}
+	d.noteEffect(tx, a, look, row, goneID)
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
@@ -279,11 +359,15 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		a.desired, a.owned, a.memory = desired{}, owned{}, memory{}
 		a.CreatedByBridge = false
 		a.Version, a.Delivered, a.Confirmed = 0, 0, 0
+		a.Due, a.Pending, a.Taking, a.Attempts, a.LastError = time.Time{}, time.Time{}, false, 0, ""
+		if whose = d.whose(a); whose != nil {
+			d = whose
+		}
 		if err := d.withdrawHolds(tx, a); err != nil {
 			return err
 		}
 	}
-	if a.desired.State != "" {
+	if whose != nil && a.desired.State != "" {
 		if err := d.replan(tx, a); err != nil {
 			return err
 		}
@@ -292,6 +376,8 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 		return err
 	}
 	switch {
+	case whose == nil:
+		return d.hideUnmanaged(tx, a)
 	case a.UserID == "" && row == nil && wasPresent && !a.Present:
 		return d.hideUnmanaged(tx, a)
 	case a.UserID == "" && row != nil:
@@ -355,6 +441,9 @@ func (d *Directory) settle(tx store.Tx, look *store.Look, id int64) error {
 	if err != nil {
 		return err
 	}
+	if d = d.whose(a); d == nil {
+		return nil
+	}
 	now := tx.Now()
 	if !d.o.settled(a, look) {
 		if !a.CallDeadline.IsZero() {
@@ -366,6 +455,7 @@ func (d *Directory) settle(tx store.Tx, look *store.Look, id int64) error {
 	if d.o.confirm(a, s) {
 		d.event(tx, Caller{}, "delivery.confirmed", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Confirmed, "look": look.Number})
 	} else {
+		d.unsettled(tx, a)
 		d.wakeScheduler()
 	}
 	return a.put(tx)

@@ -15,6 +15,8 @@ import (
 // errors are *wisdom.Error.
 type WisdomAI interface {
 	ListUsers(ctx context.Context, yield func(wisdom.User) error) error
+	// CurrentUser is the owner of the key.
+	CurrentUser(ctx context.Context) (wisdom.User, error)
 	// Mutate sends mutations as one request and returns an error for each, nil for OK.
 	Mutate(ctx context.Context, mutations []wisdom.Mutation) []error
 }
@@ -27,9 +29,14 @@ type Options struct {
 	Store     store.Store
 	WisdomAI  WisdomAI
 	Guard     Guard // nil: one of Delivery.Rate
-	Rules     *mapping.Rules
+	// Rules, Policy and Protected are what the configuration says. What a Directory goes by is
+	// what was approved last (V-35), the first time these.
+	Rules *mapping.Rules
 	// Observe records and answers everything, makes looks, and delivers nothing.
 	Observe bool
+	// Shared is what the tenants on the workspace have in common in this process; nil: this
+	// one is alone there (V-36).
+	Shared *Workspace
 
 	Policy    Policy
 	Groups    GroupOptions
@@ -52,6 +59,8 @@ type Options struct {
 	OnDelivery func(op string, err error)
 	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
 	OnPrivilegedGrant func(role string)
+	// OnRules is told when other rules are in force than before (V-35).
+	OnRules func(rules *mapping.Rules)
 	// OnDrift is told of everything that somebody else changed, by the kind of its event: "lost",
 	// "deleted", "extra", "changed", "contested" (V-30).
 	OnDrift func(kind string)
@@ -70,6 +79,7 @@ type Policy struct {
 	// NoIdentityAttributes leaves scim_id, scim_external_id and scim_state out.
 	NoIdentityAttributes bool
 	SuspendRemember      time.Duration // how long hand-given roles are given back after; 0: 30 days
+	AcceptFor            time.Duration // how long writes are accepted while nothing can be delivered (V-37); 0: 1 h
 	WelcomeEmail         bool          // on the first create only
 	UserGroups           []string      // WisdomAI user group ids for new people
 }
@@ -92,6 +102,14 @@ type Listing struct {
 	MissMaxAge time.Duration // for lookups that find nothing and for creates; 0: 5 s
 	MaxDuty    float64       // share of the time that looks may take; 0: 0.1
 	Settle     time.Duration // how long after a call's deadline a look settles it; 0: 2 min
+	Lost       *Lost         // nil: 10 percent, never fewer than 10
+}
+
+// Lost is how many of the people seen a look may lack and still be believed (V-28): more than
+// both are too many. It is taken as it stands.
+type Lost struct {
+	Percent float64
+	Floor   int
 }
 
 // DeliveryOptions bound delivery.
@@ -143,12 +161,19 @@ func (o Options) withDefaults() Options {
 	def(&o.Retention.Events, 400*24*time.Hour)
 	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
+	def(&o.Policy.AcceptFor, time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)
 	def(&o.Listing.MissMaxAge, 5*time.Second)
 	def(&o.Listing.Settle, 2*time.Minute)
 	if o.Listing.MaxDuty == 0 {
 		o.Listing.MaxDuty = 0.1
+	}
+	if o.Listing.Lost == nil {
+		o.Listing.Lost = &Lost{Percent: 10, Floor: 10}
+	}
+	if o.Shared == nil {
+		o.Shared = &Workspace{}
 	}
 	def(&o.Delivery.RequestBudget, 5*time.Second)
 	def(&o.Delivery.Deadline, 30*time.Second)

@@ -256,9 +256,7 @@ func (d *Directory) personAccount(tx store.Tx, a *account, current bool, reasons
 		SetAside: []string{}, GiveBack: []string{}, Removals: []PersonRemoval{},
 	}
 	p.items(a, current, reasons)
-	for _, df := range a.openDrift() {
-		p.Drift = append(p.Drift, df)
-	}
+	p.Drift = append(p.Drift, a.openDrift()...)
 	if sa := a.memory.SetAside; sa != nil {
 		p.SetAside = unitTexts(sa.Roles)
 	}

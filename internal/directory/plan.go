@@ -64,13 +64,13 @@ func (o *Options) plan(a *account, s sight) step {
 	if state != present && a.spared() {
 		return step{kind: stepNone}
 	}
-	if repeat := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted; state == absent && a.Present && !a.memory.Held.released() {
+	if state == absent && a.Present && !a.memory.Held.released() {
 		switch {
 		case a.memory.Held != nil:
 			state, hold = suspended, a.memory.Held.Reason // waits for a person, whatever the brake would say now
 		case !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete":
 			state, hold = suspended, heldAdopted // V-08
-		case !repeat && !s.mayDelete():
+		case !a.repeatsDelete() && !s.mayDelete():
 			state, hold = suspended, heldByBrake // V-33
 		}
 	}
@@ -284,6 +284,7 @@ func (o *Options) attributes(a *account) map[string]string {
 			delete(attributes, k)
 		}
 	}
+	a.leaveContested(attributes)
 	return attributes
 }
 

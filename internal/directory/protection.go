@@ -42,7 +42,7 @@ func (d *Directory) protectedByName(tx store.Tx, a *account) (why string, err er
 			return "the address is in `protected` of the configuration", nil
 		}
 	}
-	owners, err := d.keyOwners(tx)
+	owners, err := d.owners(tx)
 	if slices.ContainsFunc(owners, func(o keyOwner) bool { return o.is(a) }) {
 		return "the API key that scimbridge works with is this person's", err
 	}
@@ -54,7 +54,7 @@ func (d *Directory) lastAdmin(tx store.Tx, a *account, leaving bool) (why string
 	if !a.Present || !a.held().has(admin) {
 		return "", nil
 	}
-	owners, err := d.keyOwners(tx)
+	owners, err := d.owners(tx)
 	if err != nil {
 		return "", err
 	}
@@ -106,21 +106,6 @@ func (d *Directory) staysAdmin(b *account) bool {
 	default:
 		return b.spared()
 	}
-}
-
-// keyOwner is somebody whose API key a bridge of this workspace works with.
-type keyOwner struct {
-	ID    string `json:"id"`
-	Email string `json:"email"`
-}
-
-func (o keyOwner) is(a *account) bool {
-	return o.ID != "" && o.ID == a.WisdomID || o.Email != "" && mapping.FoldAddress(o.Email) == a.EmailKey
-}
-
-// keyOwners are the owners of the keys in use; none while WisdomAI was not asked yet.
-func (d *Directory) keyOwners(tx store.Tx) ([]keyOwner, error) {
-	return readState[[]keyOwner](tx, d.ofWorkspace("owner"))
 }
 
 // harm says why a step must not be sent: it would take somebody away who is protected, or the role

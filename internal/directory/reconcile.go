@@ -123,7 +123,7 @@ func (d *Directory) rehearseAll(ctx context.Context, addresses []string, reconci
 			return err
 		}
 		again := reconciled && a.reconciled()
-		p := d.rehearse(a, s)
+		p := d.playThrough(a, s)
 		if len(p.Calls) == 0 && p.Waits == "" {
 			return nil
 		}
@@ -178,9 +178,9 @@ func (d *Directory) rehearseAll(ctx context.Context, addresses []string, reconci
 	return nil
 }
 
-// rehearse goes through the steps that the account's plan would take if each was answered
+// playThrough goes through the steps that the account's plan would take if each was answered
 // OK, starting from what the last listing showed. It changes the account.
-func (d *Directory) rehearse(a *account, s sight) Planned {
+func (d *Directory) playThrough(a *account, s sight) Planned {
 	p := Planned{Address: d.o.Rules.ShowAddress(a.Email), User: a.UserID}
 	s.restored = time.Time{}
 	if s.look != nil {

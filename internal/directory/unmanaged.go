@@ -26,8 +26,8 @@ func (d *Directory) showUnmanaged(tx store.Tx, a *account, row *wisdom.User) err
 		return nil
 	}
 	id := d.unmanagedID(row.ID)
-	if shown != nil && shown.ID != id { // invited anew: another person
-		if err := tx.HideUser(d.o.Tenant, shown.ID); err != nil {
+	if shown != nil && (shown.ID != id || shown.Tenant != d.o.Tenant) { // invited anew: another person; or another tenant's until now
+		if err := tx.HideUser(shown.Tenant, shown.ID); err != nil {
 			return err
 		}
 		shown = nil
@@ -55,6 +55,15 @@ func (d *Directory) showUnmanaged(tx store.Tx, a *account, row *wisdom.User) err
 	}
 	if shown.Version > 0 && sameDocument(shown.Document, doc) {
 		return nil
+	}
+	if name := FoldName(doc["userName"].(string)); shown.Version > 0 && name != shown.UserNameKey { // other rules show another address
+		other, err := tx.UserByName(d.o.Tenant, name)
+		if err == nil && other.ID != shown.ID {
+			return tx.HideUser(d.o.Tenant, shown.ID)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
 	}
 	shown.Version++
 	shown.Modified = now
@@ -102,7 +111,7 @@ func (d *Directory) hideUnmanaged(tx store.Tx, a *account) error {
 	if err != nil {
 		return err
 	}
-	return tx.HideUser(d.o.Tenant, shown.ID)
+	return tx.HideUser(shown.Tenant, shown.ID)
 }
 
 // documentOf is the document of somebody who is shown from WisdomAI alone: userName and

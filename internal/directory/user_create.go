@@ -52,6 +52,9 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 		}
 	}
 	user, err := d.read(ctx, u.ID)
+	if err == nil {
+		err = d.accepted(ctx) // a 503 is no 201: the repeated POST is a replay (V-05)
+	}
 	if err != nil {
 		d.release(u)
 		return nil, err
@@ -159,7 +162,7 @@ func (d *Directory) shownAt(tx store.Tx, emailKey string) (*store.User, error) {
 		return nil, err
 	}
 	shown, err := tx.UserByAccount(row.ID)
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && shown.Tenant != d.o.Tenant {
 		return nil, nil
 	}
 	if err == nil && shown.Managed {

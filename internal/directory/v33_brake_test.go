@@ -325,9 +325,7 @@ func TestV33Release(t *testing.T) {
 	t.Run("not while somebody is protected", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			held(w)
-			w.stop()
-			w.o.Protected = []string{"user0@example.com"}
-			w.start()
+			w.protect("user0@example.com")
 			wantOutcome(w.t, w.release("user0@example.com"), Waits)
 			w.pass(time.Hour)
 			w.wantAt("user0@example.com", "no role")
@@ -414,8 +412,8 @@ func TestV33TheGateIsTheLastLine(t *testing.T) {
 		a := w.account("user0@example.com")
 		err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
 			reason, err := w.dir.gate(tx, a, step{kind: stepDelete, taking: true})
-			if reason != heldByBrake {
-				w.t.Errorf("brake: %q", reason)
+			if reason != heldByBrake || err != nil {
+				w.t.Errorf("brake: %q, %v", reason, err)
 			}
 			a.CreatedByBridge = false
 			if reason, err = w.dir.gate(tx, a, step{kind: stepDelete, taking: true}); reason != heldAdopted {

@@ -175,7 +175,7 @@ func (d *Directory) reviewProtected(ctx context.Context) error {
 			return err
 		}
 		for _, h := range held {
-			v, err := d.judge(tx, h)
+			v, err := d.judgeHold(tx, h)
 			if err != nil {
 				return err
 			}
@@ -193,25 +193,25 @@ func (d *Directory) reviewProtected(ctx context.Context) error {
 	return err
 }
 
-// verdict is what is to become of a protected hold.
-type verdict struct {
+// judgement is what is to become of a protected hold.
+type judgement struct {
 	stays bool
 	wish  wish   // to carry out
 	why   string // it is withdrawn, or (stays) cannot be carried out
 }
 
-// judge looks at a protected hold anew.
-func (d *Directory) judge(tx store.Tx, h *store.Hold) (verdict, error) {
+// judgeHold looks at a protected hold anew.
+func (d *Directory) judgeHold(tx store.Tx, h *store.Hold) (judgement, error) {
 	a, err := loadAccount(tx, h.Account)
 	if errors.Is(err, store.ErrNotFound) {
-		return verdict{why: "the account is gone"}, nil
+		return judgement{why: "the account is gone"}, nil
 	}
 	if err != nil {
-		return verdict{}, err
+		return judgement{}, err
 	}
 	w, err := wishOf(h)
 	if err != nil {
-		return verdict{}, err
+		return judgement{}, err
 	}
 	if w.What == wishSuspend || w.What == wishDelete {
 		u, err := tx.User(d.o.Tenant, w.User)
@@ -219,19 +219,19 @@ func (d *Directory) judge(tx store.Tx, h *store.Hold) (verdict, error) {
 		case errors.Is(err, store.ErrNotFound):
 			w = wish{}
 		case err != nil:
-			return verdict{}, err
+			return judgement{}, err
 		case w.What == wishSuspend && !u.Active:
 			w = wish{}
 		}
 	}
 	if w.What == "" && !d.keeps(a) {
-		return verdict{why: "it is not wanted any more"}, nil
+		return judgement{why: "it is not wanted any more"}, nil
 	}
 	why, err := d.protects(tx, a, w.What != "")
 	if err != nil {
-		return verdict{}, err
+		return judgement{}, err
 	}
-	return verdict{stays: why != "", wish: w, why: why}, nil
+	return judgement{stays: why != "", wish: w, why: why}, nil
 }
 
 // reviewHold carries out, or withdraws, one hold that does not stay. A wish whose document cannot be
@@ -246,7 +246,7 @@ func (d *Directory) reviewHold(ctx context.Context, seen *store.Hold, plain bool
 		if err != nil || h == nil || h.ID != seen.ID {
 			return err
 		}
-		v, err := d.judge(tx, h)
+		v, err := d.judgeHold(tx, h)
 		if err != nil || v.stays {
 			return err
 		}

@@ -163,6 +163,18 @@ func (r *Rules) Visible(address string) bool {
 	return ok
 }
 
+// ReadAddress is ShowAddress undone: the address at WisdomAI of one that somebody read in
+// SCIM, or at WisdomAI itself.
+func (r *Rules) ReadAddress(shown string) string {
+	if _, _, ok := cutAddress(shown); !ok {
+		return shown
+	}
+	if bare, has := r.bounds.withoutPlus(shown); has {
+		shown = bare
+	}
+	return r.bounds.withPlus(shown)
+}
+
 // ShowAddress is the address as SCIM shows it: without the tenant's plus suffix. An
 // address that does not carry it is shown as it is.
 func (r *Rules) ShowAddress(address string) string {
@@ -176,4 +188,35 @@ func (r *Rules) DeliveredAddress(shown string) string {
 		return shown
 	}
 	return r.bounds.withPlus(shown)
+}
+
+// Sight spells out what Visible goes by: equal texts are equal sights.
+func (r *Rules) Sight() string {
+	sight := strings.Join(r.bounds.spelledIn, ", ")
+	if r.bounds.plus != "" {
+		sight += " with " + r.bounds.plus
+	}
+	return sight
+}
+
+// Overlaps reports whether there may be an address that is visible to both: whether two
+// tenants on one workspace could meet (V-36). Two that admit any domain may, whatever each
+// leaves out, unless their suffixes tell them apart.
+func (r *Rules) Overlaps(o *Rules) bool {
+	a, b := r.bounds, o.bounds
+	if a.plus != "" && b.plus != "" && !strings.EqualFold(a.plus, b.plus) {
+		return false
+	}
+	if a.any {
+		a, b = b, a
+	}
+	if a.any {
+		return true
+	}
+	for domain := range a.in {
+		if a.admitsDomain(domain) && b.admitsDomain(domain) {
+			return true
+		}
+	}
+	return false
 }

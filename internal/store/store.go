@@ -70,7 +70,13 @@ type Tx interface {
 	// whole microseconds, the same throughout a transaction.
 	Now() time.Time
 
+	// Part runs fn as a part of an Update: when it returns an error, what it wrote is undone,
+	// that error is returned, and the transaction goes on, as it does not after other
+	// errors. Parts may hold parts.
+	Part(fn func() error) error
+
 	TenantTx
+	RulesTx
 	UserTx
 	GroupTx
 	AccountTx
@@ -95,6 +101,20 @@ type TenantTx interface {
 	Tenant(name string) (*Tenant, error)
 	// PutTenant inserts or replaces by name.
 	PutTenant(*Tenant) error
+}
+
+// Rules are a tenant's rules that somebody approved (V-35).
+type Rules struct {
+	Tenant, Hash string
+	Body         []byte // JSON of package directory: what the rules are compiled from
+	Approved     time.Time
+}
+
+type RulesTx interface {
+	// RulesInForce are a tenant's rules that were approved last; ErrNotFound if none ever were.
+	RulesInForce(tenant string) (*Rules, error)
+	// PutRules inserts or replaces by (Tenant, Hash). Of two approved at one time the higher hash is in force.
+	PutRules(*Rules) error
 }
 
 // User is a SCIM user. A managed one was written by the IdP; an unmanaged one is
@@ -337,7 +357,7 @@ type Known struct {
 // Backlog counts what is not delivered, for health and alerts.
 type Backlog struct {
 	Pending, Taking, Failed, Uncertain int
-	Oldest                             time.Time // zero: none pending
+	Oldest, OldestTaking               time.Time // since when they are pending; zero: none is
 }
 
 type AccountTx interface {
@@ -353,13 +373,13 @@ type AccountTx interface {
 	// LeaseAccount takes the lease until the given time and raises the fence;
 	// ErrLeased while another's has not ended by Now. The holder may renew his own.
 	LeaseAccount(id int64, holder string, until time.Time) (*Account, error)
-	// DueAccounts are at most limit accounts due at or before now and not leased, takings first, then by due time.
-	DueAccounts(workspace string, now time.Time, limit int) ([]Due, error)
-	// RouseAccounts makes due now those of a workspace, takings or givings, that are due later, and takes back
+	// DueAccounts are at most limit accounts of a tenant due at or before now and not leased, takings first, then by due time.
+	DueAccounts(workspace, tenant string, now time.Time, limit int) ([]Due, error)
+	// RouseAccounts makes due now those of a tenant, takings or givings, that are due later, and takes back
 	// their Attempts.
-	RouseAccounts(workspace string, taking bool) error
-	// NextDue is the earliest due time after now, zero if none.
-	NextDue(workspace string, now time.Time) (time.Time, error)
+	RouseAccounts(workspace, tenant string, taking bool) error
+	// NextDue is the earliest due time of a tenant's accounts after now, zero if none.
+	NextDue(workspace, tenant string, now time.Time) (time.Time, error)
 	// AbandonedAccounts are those with an open call or a lease, ended or not, of a holder other than the one named;
 	// an open call without a lease is nobody's.
 	AbandonedAccounts(workspace, holder string) ([]*Account, error)
@@ -372,19 +392,19 @@ type AccountTx interface {
 	// Accounts are at most limit accounts of a workspace with an id after the one named, by id: for going
 	// through all of them in transactions of bounded size.
 	Accounts(workspace string, after int64, limit int) ([]*Account, error)
-	// PendingAccounts are at most limit accounts with a Pending time, the takings or the others, those
+	// PendingAccounts are at most limit accounts of a tenant with a Pending time, the takings or the others, those
 	// that have waited longest first, after the place of one that waits since then and has that id.
-	PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*Account, error)
-	// FailedAccounts are at most limit accounts with a Failed version and an id after the one named, by id.
-	FailedAccounts(workspace string, after int64, limit int) ([]*Account, error)
+	PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*Account, error)
+	// FailedAccounts are at most limit accounts of a tenant with a Failed version and an id after the one named, by id.
+	FailedAccounts(workspace, tenant string, after int64, limit int) ([]*Account, error)
 	// DriftedAccounts are at most limit accounts of a tenant with Drift and an id after the one named, by id.
 	DriftedAccounts(tenant string, after int64, limit int) ([]*Account, error)
 	// CountDrift counts the accounts of a tenant by their Drift, those without left out.
 	CountDrift(tenant string) (map[int]int, error)
 	// KnownAccounts are all accounts of a workspace, in any order.
 	KnownAccounts(workspace string) iter.Seq2[Known, error]
-	// Backlog counts the accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
-	Backlog(workspace string) (Backlog, error)
+	// Backlog counts a tenant's accounts with a Pending time (of these, the Taking ones), a Failed version, an Uncertain time.
+	Backlog(workspace, tenant string) (Backlog, error)
 }
 
 // LookState says what became of a look.
@@ -406,6 +426,11 @@ type Look struct {
 	State        LookState
 	Users        int
 	Detail       string // why it failed or is not believed
+	Tenant       string // whose key it was made with
+	// Holder makes it, and has it to itself until Until: one that is running after that
+	// was left by a process that died (V-24).
+	Holder string
+	Until  time.Time
 }
 
 // LookRow is a row of a running look that differs from what is known, kept until
@@ -421,6 +446,10 @@ type LookTx interface {
 	BeginLook(workspace string) (*Look, error)
 	// PutLook replaces a look that was begun; ErrNotFound.
 	PutLook(*Look) error
+	// Looks are at most limit looks, the newest first.
+	Looks(workspace string, limit int) ([]*Look, error)
+	// PruneLooks forgets the looks begun before a time, but for the newest of each state.
+	PruneLooks(workspace string, before time.Time) error
 	// LookNumber is the highest number drawn, 0 if none.
 	LookNumber(workspace string) (int64, error)
 	// LastLook is the newest look in that state; ErrNotFound if none.

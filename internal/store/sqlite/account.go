@@ -92,17 +92,17 @@ func (t *tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Acco
 // dueAccounts are the due accounts of one kind. One query a kind, because within a
 // kind the index has them in the order in which they are due.
 const dueAccounts = `SELECT id, taking, due FROM accounts
-	WHERE workspace = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
+	WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
 	ORDER BY due, id LIMIT ?`
 
-func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Due, error) {
+func (t *tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]store.Due, error) {
 	scan := func(r *rows) store.Due { return store.Due{ID: r.int64(), Taking: r.bool(), Due: r.time()} }
 	var due []store.Due
 	for _, taking := range []bool{true, false} {
 		if len(due) >= limit {
 			break
 		}
-		more, err := all(t, scan, dueAccounts, workspace, taking, now, now, limit-len(due))
+		more, err := all(t, scan, dueAccounts, workspace, tenant, taking, now, now, limit-len(due))
 		if err != nil {
 			return nil, err
 		}
@@ -111,19 +111,19 @@ func (t *tx) DueAccounts(workspace string, now time.Time, limit int) ([]store.Du
 	return due, nil
 }
 
-const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ?"
+const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ?"
 
-func (t *tx) RouseAccounts(workspace string, taking bool) error {
-	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, taking, t.Now())
+func (t *tx) RouseAccounts(workspace, tenant string, taking bool) error {
+	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, tenant, taking, t.Now())
 	return err
 }
 
-const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
+const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
 
-func (t *tx) NextDue(workspace string, now time.Time) (time.Time, error) {
+func (t *tx) NextDue(workspace, tenant string, now time.Time) (time.Time, error) {
 	var first int64
 	for _, taking := range []bool{true, false} {
-		due, err := t.conn.number(nextDue, workspace, taking, now)
+		due, err := t.conn.number(nextDue, workspace, tenant, taking, now)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -167,16 +167,16 @@ func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Accoun
 
 const (
 	// pendingAccounts goes along the index that has them in the order in which they wait.
-	pendingAccounts = "workspace = ? AND taking = ? AND pending <> 0 AND (pending, id) > (?, ?) ORDER BY pending, id LIMIT ?"
-	failedAccounts  = "workspace = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
+	pendingAccounts = "workspace = ? AND tenant = ? AND taking = ? AND pending <> 0 AND (pending, id) > (?, ?) ORDER BY pending, id LIMIT ?"
+	failedAccounts  = "workspace = ? AND tenant = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
 )
 
-func (t *tx) PendingAccounts(workspace string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
-	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, taking, since, id, limit)
+func (t *tx) PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, tenant, taking, since, id, limit)
 }
 
-func (t *tx) FailedAccounts(workspace string, after int64, limit int) ([]*store.Account, error) {
-	return all(t, scanAccount, selectAccount+failedAccounts, workspace, after, limit)
+func (t *tx) FailedAccounts(workspace, tenant string, after int64, limit int) ([]*store.Account, error) {
+	return all(t, scanAccount, selectAccount+failedAccounts, workspace, tenant, after, limit)
 }
 
 const (
@@ -209,24 +209,24 @@ func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
 
 // The counts of Backlog, each from an index of just those accounts.
 const (
-	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending) FROM accounts WHERE workspace = ? AND pending <> 0"
-	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND failed <> 0"
-	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND uncertain <> 0"
+	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending), MIN(CASE WHEN taking = 1 THEN pending END) FROM accounts WHERE workspace = ? AND tenant = ? AND pending <> 0"
+	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND failed <> 0"
+	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND uncertain <> 0"
 )
 
-func (t *tx) Backlog(workspace string) (store.Backlog, error) {
+func (t *tx) Backlog(workspace, tenant string) (store.Backlog, error) {
 	var b store.Backlog
-	_, err := t.conn.one(backlogPending, []any{workspace}, func(r *rows) {
-		b.Pending, b.Taking, b.Oldest = r.int(), r.int(), r.time()
+	_, err := t.conn.one(backlogPending, []any{workspace, tenant}, func(r *rows) {
+		b.Pending, b.Taking, b.Oldest, b.OldestTaking = r.int(), r.int(), r.time(), r.time()
 	})
 	if err != nil {
 		return b, err
 	}
-	failed, err := t.conn.number(backlogFailed, workspace)
+	failed, err := t.conn.number(backlogFailed, workspace, tenant)
 	if err != nil {
 		return b, err
 	}
-	uncertain, err := t.conn.number(backlogUncertain, workspace)
+	uncertain, err := t.conn.number(backlogUncertain, workspace, tenant)
 	b.Failed, b.Uncertain = int(failed), int(uncertain)
 	return b, err
 }

@@ -1,11 +1,18 @@
 package sqlite
 
-import "github.com/scimbridge/scimbridge/internal/store"
+import (
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
+
+const selectLook = "SELECT workspace, number, begun, ended, state, users, detail, tenant, holder, until FROM looks WHERE "
 
 func scanLook(r *rows) *store.Look {
 	return &store.Look{
 		Workspace: r.text(), Number: r.int64(), Begun: r.time(), Ended: r.time(),
 		State: store.LookState(r.text()), Users: r.int(), Detail: r.text(),
+		Tenant: r.text(), Holder: r.text(), Until: r.time(),
 	}
 }
 
@@ -21,8 +28,8 @@ func (t *tx) BeginLook(workspace string) (*store.Look, error) {
 }
 
 func (t *tx) PutLook(l *store.Look) error {
-	return t.must("UPDATE looks SET begun = ?, ended = ?, state = ?, users = ?, detail = ? WHERE workspace = ? AND number = ?",
-		l.Begun, l.Ended, string(l.State), l.Users, l.Detail, l.Workspace, l.Number)
+	return t.must("UPDATE looks SET begun = ?, ended = ?, state = ?, users = ?, detail = ?, tenant = ?, holder = ?, until = ? WHERE workspace = ? AND number = ?",
+		l.Begun, l.Ended, string(l.State), l.Users, l.Detail, l.Tenant, l.Holder, l.Until, l.Workspace, l.Number)
 }
 
 func (t *tx) LookNumber(workspace string) (int64, error) {
@@ -30,8 +37,19 @@ func (t *tx) LookNumber(workspace string) (int64, error) {
 }
 
 func (t *tx) LastLook(workspace string, state store.LookState) (*store.Look, error) {
-	return get(t, scanLook, `SELECT workspace, number, begun, ended, state, users, detail FROM looks
-		WHERE workspace = ? AND state = ? ORDER BY number DESC LIMIT 1`, workspace, string(state))
+	return get(t, scanLook, selectLook+"workspace = ? AND state = ? ORDER BY number DESC LIMIT 1", workspace, string(state))
+}
+
+const newestLooks = "workspace = ? ORDER BY number DESC LIMIT ?"
+
+func (t *tx) Looks(workspace string, limit int) ([]*store.Look, error) {
+	return all(t, scanLook, selectLook+newestLooks, workspace, max(limit, 0))
+}
+
+func (t *tx) PruneLooks(workspace string, before time.Time) error {
+	_, err := t.conn.exec(`DELETE FROM looks WHERE workspace = ? AND begun < ?
+		AND number NOT IN (SELECT MAX(number) FROM looks WHERE workspace = ? GROUP BY state)`, workspace, before, workspace)
+	return err
 }
 
 func (t *tx) StageRows(workspace string, look int64, staged []store.LookRow) error {

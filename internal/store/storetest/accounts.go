@@ -125,7 +125,7 @@ var accounts = []test{
 	{"V-15 DueAccounts: takings first, then by due time, not the leased", func(t *T) {
 		now := t.Clock.Now().UTC().Truncate(time.Microsecond)
 		s := func(n int) time.Time { return now.Add(time.Duration(n) * time.Second) }
-		ids := t.put(9, func(n int, a *store.Account) {
+		ids := t.put(10, func(n int, a *store.Account) {
 			switch n {
 			case 0:
 				a.Due = s(-1)
@@ -145,10 +145,12 @@ var accounts = []test{
 				a.Due, a.LeaseHolder, a.LeaseUntil = s(-2), "other", s(0) // lease has ended
 			case 8:
 				a.Due, a.Workspace = s(-9), "x"
+			case 9:
+				a.Due, a.Tenant = s(-9), "u" // another tenant's, on the same workspace (V-36)
 			}
 		})
 		due := func(limit int) []store.Due {
-			return reads(t, func(tx store.Tx) ([]store.Due, error) { return tx.DueAccounts("w", now, limit) })
+			return reads(t, func(tx store.Tx) ([]store.Due, error) { return tx.DueAccounts("w", "t", now, limit) })
 		}
 		want := []store.Due{
 			{ID: ids[3], Taking: true, Due: s(-2)}, {ID: ids[2], Taking: true, Due: s(0)},
@@ -160,7 +162,7 @@ var accounts = []test{
 	}},
 	{"NextDue is the earliest after now", func(t *T) {
 		next := func(ws string, now time.Time) time.Time {
-			return reads(t, func(tx store.Tx) (time.Time, error) { return tx.NextDue(ws, now) })
+			return reads(t, func(tx store.Tx) (time.Time, error) { return tx.NextDue(ws, "t", now) })
 		}
 		t.equal("of none", next("w", at(0)), time.Time{})
 		t.put(4, func(n int, a *store.Account) {
@@ -173,6 +175,7 @@ var accounts = []test{
 		t.equal("a taking", next("w", at(25)), at(30))
 		t.equal("after the last", next("w", at(30)), time.Time{})
 		t.equal("elsewhere", next("x", at(0)), time.Time{})
+		t.equal("another tenant's", reads(t, func(tx store.Tx) (time.Time, error) { return tx.NextDue("w", "u", at(0)) }), time.Time{})
 	}},
 	{"RouseAccounts: those of a kind that rest are due now", func(t *T) {
 		var now time.Time
@@ -186,7 +189,7 @@ var accounts = []test{
 				a.Due, a.Workspace = at(1<<30), "x"
 			}
 		})
-		t.update(func(tx store.Tx) error { now = tx.Now(); return tx.RouseAccounts("w", false) })
+		t.update(func(tx store.Tx) error { now = tx.Now(); return tx.RouseAccounts("w", "t", false) })
 		row := func(n int) *store.Account {
 			return reads(t, func(tx store.Tx) (*store.Account, error) { return tx.Account(ids[n]) })
 		}
@@ -299,14 +302,16 @@ var accounts = []test{
 			}
 		})
 		page := func(taking bool, since time.Time, id int64, limit int) []int64 {
-			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.PendingAccounts("w", taking, since, id, limit) })
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) {
+				return tx.PendingAccounts("w", "t", taking, since, id, limit)
+			})
 		}
 		t.equal("takings", page(true, time.Time{}, 0, 10), pick(ids, 6, 2, 4, 0))
 		t.equal("two of them", page(true, time.Time{}, 0, 2), pick(ids, 6, 2))
 		t.equal("the others of them", page(true, at(-2), ids[2], 10), pick(ids, 4, 0))
 		t.equal("givings", page(false, time.Time{}, 0, 10), pick(ids, 3, 1))
 		failed := func(after int64, limit int) []int64 {
-			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.FailedAccounts("w", after, limit) })
+			return t.accountIDs(func(tx store.Tx) ([]*store.Account, error) { return tx.FailedAccounts("w", "t", after, limit) })
 		}
 		t.equal("failed", failed(0, 10), pick(ids, 3, 6, 7))
 		t.equal("the first", failed(0, 1), pick(ids, 3))
@@ -314,10 +319,10 @@ var accounts = []test{
 	}},
 	{"Backlog counts what is not delivered", func(t *T) {
 		backlog := func() store.Backlog {
-			return reads(t, func(tx store.Tx) (store.Backlog, error) { return tx.Backlog("w") })
+			return reads(t, func(tx store.Tx) (store.Backlog, error) { return tx.Backlog("w", "t") })
 		}
 		t.equal("of none", backlog(), store.Backlog{})
-		t.put(7, func(n int, a *store.Account) {
+		t.put(8, func(n int, a *store.Account) {
 			switch n {
 			case 0:
 				a.Pending = at(9)
@@ -331,9 +336,13 @@ var accounts = []test{
 				a.Uncertain, a.Taking = at(1), true
 			case 5:
 				a.Pending, a.Failed, a.Uncertain, a.Workspace = at(1), 7, at(1), "x"
+			case 6:
+				a.Pending, a.Failed, a.Uncertain, a.Tenant = at(1), 7, at(1), "u"
+			case 7:
+				a.Pending = at(2)
 			}
 		})
-		t.equal("backlog", backlog(), store.Backlog{Pending: 3, Taking: 2, Failed: 1, Uncertain: 2, Oldest: at(5)})
+		t.equal("backlog", backlog(), store.Backlog{Pending: 4, Taking: 2, Failed: 1, Uncertain: 2, Oldest: at(2), OldestTaking: at(5)})
 	}},
 }
 

@@ -61,6 +61,7 @@ var looks = []test{
 					return err
 				}
 				l.State, l.Ended, l.Users, l.Detail = state, at(n), n, fmt.Sprint("detail ", n)
+				l.Tenant, l.Holder, l.Until = "t", fmt.Sprint("holder ", n), at(n+1)
 				if err := tx.PutLook(l); err != nil {
 					return err
 				}
@@ -77,6 +78,47 @@ var looks = []test{
 		t.fails(store.ErrNotFound, "PutLook that was not begun", func(tx store.Tx) error {
 			return tx.PutLook(&store.Look{Workspace: "w", Number: 99, State: store.LookApplied})
 		})
+	}},
+	{"Looks are the newest first, and PruneLooks keeps the newest of each state", func(t *T) {
+		newest := func(ws string, limit int) []int64 {
+			return reads(t, func(tx store.Tx) ([]int64, error) {
+				list, err := tx.Looks(ws, limit)
+				var out []int64
+				for _, l := range list {
+					out = append(out, l.Number)
+				}
+				return out, err
+			})
+		}
+		t.equal("of none", newest("w", 3), []int64(nil))
+		var begun []time.Time
+		for _, state := range []store.LookState{store.LookFailed, store.LookFailed, store.LookApplied, store.LookDisbelieved, store.LookRunning, store.LookDisbelieved} {
+			t.update(func(tx store.Tx) error {
+				for _, ws := range []string{"w", "x"} {
+					l, err := tx.BeginLook(ws)
+					if err != nil {
+						return err
+					}
+					l.State = state
+					if err := tx.PutLook(l); err != nil {
+						return err
+					}
+				}
+				begun = append(begun, tx.Now())
+				return nil
+			})
+			t.Clock.advance(time.Second)
+		}
+		t.equal("two", newest("w", 2), []int64{6, 5})
+		t.equal("all", newest("w", 9), []int64{6, 5, 4, 3, 2, 1})
+		t.update(func(tx store.Tx) error { return tx.PruneLooks("w", begun[1]) })
+		t.equal("the old ones gone", newest("w", 9), []int64{6, 5, 4, 3, 2})
+		t.update(func(tx store.Tx) error { return tx.PruneLooks("w", begun[5].Add(time.Hour)) })
+		t.equal("one of each state", newest("w", 9), []int64{6, 5, 3, 2})
+		t.equal("elsewhere all", newest("x", 9), []int64{6, 5, 4, 3, 2, 1})
+		var l *store.Look
+		t.update(func(tx store.Tx) (err error) { l, err = tx.BeginLook("w"); return err })
+		t.equal("the next number", l.Number, int64(7))
 	}},
 	{"staged rows come back in order, in pages, until they are dropped", func(t *T) {
 		row := func(key string, n int) store.LookRow {
