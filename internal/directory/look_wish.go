@@ -46,7 +46,7 @@ func (d *Directory) FreshLook(ctx context.Context, wait time.Duration) (look sto
 			return err
 		})
 		if err != nil || fresh || waited >= wait || !heard && waited >= deaf {
-			return look, fresh, heard, err
+			return look, fresh, heard || fresh, err // it may have been looking already
 		}
 		select {
 		case <-ctx.Done():

@@ -18,6 +18,7 @@ func (w *world) pending() []PendingAccount {
 }
 
 func TestPendingShowsWhoWaitsTakingsFirst(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, dan := w.create(person("ann@example.com")), w.create(person("dan@example.com"))
 		w.group("Explorers", ann.ID)
@@ -58,6 +59,7 @@ func TestPendingShowsWhoWaitsTakingsFirst(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, dan := w.create(person("ann@example.com")), w.create(person("dan@example.com"))
 		w.pass(20 * time.Minute)

@@ -220,6 +220,7 @@ func live(t *testing.T, event, policy string) (told []string) {
 // value differs somewhere from the default. That it changes nothing elsewhere is played with
 // SCIMBRIDGE_TEST_POLICIES=all: some two hundred lives.
 func TestPolicies(t *testing.T) {
+	t.Parallel()
 	if raced {
 		t.Skip("many worlds, one after the other: they say nothing of races")
 	}

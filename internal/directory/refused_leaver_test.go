@@ -8,6 +8,7 @@ import (
 )
 
 func TestV02ARefusedDeactivationIsAProblemUntilHeHasLeft(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		for _, id := range []string{ann.ID, ann.ID, bob.ID, "", "nobody"} {

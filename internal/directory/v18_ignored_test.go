@@ -21,6 +21,7 @@ func (w *world) set(key, value string) {
 }
 
 func TestV18AnIgnoredEmptyListIsAlertedByName(t *testing.T) {
+	t.Parallel()
 	for _, idp := range []string{"silent", "asking"} {
 		t.Run(idp, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -77,6 +78,7 @@ func TestV18AnIgnoredEmptyListIsAlertedByName(t *testing.T) {
 }
 
 func TestV18ANoEffectThatPassesIsNoAlert(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		g := w.group("Explorers", ann.ID, bob.ID)
@@ -99,6 +101,7 @@ func TestV18ANoEffectThatPassesIsNoAlert(t *testing.T) {
 
 // A listing that is behind shows what is gone already.
 func TestV18AListingThatLagsIsNoAlert(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)
@@ -119,6 +122,7 @@ func TestV18AListingThatLagsIsNoAlert(t *testing.T) {
 }
 
 func TestV18WhatElseIsIgnored(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, operation, alert string
 		leave                  func(*world, User, Group)
@@ -161,6 +165,7 @@ func TestV18WhatElseIsIgnored(t *testing.T) {
 
 // NOT_FOUND is a reason to look, not a success: the address may have somebody all the same.
 func TestV18NotFoundIsNoSuccess(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)
@@ -176,6 +181,7 @@ func TestV18NotFoundIsNoSuccess(t *testing.T) {
 
 // One try is not enough to conclude from, though a settled listing shows it.
 func TestV18OneTryIsNoAlert(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)

@@ -10,6 +10,7 @@ import (
 // What is wrong with the tenant never fails a person: his write is recorded, stays pending, and
 // is delivered when the fault is mended.
 func TestV20ATenantsFaultFailsNobody(t *testing.T) {
+	t.Parallel()
 	for name, f := range map[string]simulator.Fault{
 		"the token":          {Kind: "http", HTTP: 401},
 		"the permission":     {Kind: "http", HTTP: 403},

@@ -88,6 +88,7 @@ func confirmedWith(w *world) (ann User, explorers Group) {
 const fullAnn = "EXPLORER department=Sales"
 
 func TestV30AccessThatSomebodyTookAwayIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
 	lose := map[string]struct {
 		by   func(*world)
 		then string
@@ -226,6 +227,7 @@ func TestV30AccessThatSomebodyTookAwayIsNotGivenAgain(t *testing.T) {
 }
 
 func TestV30AccessThatMustNotBeThereIsAlwaysTaken(t *testing.T) {
+	t.Parallel()
 	for _, lost := range []string{"report", "repair"} {
 		for _, changed := range []string{"report", "repair"} {
 			configure := func(w *world) { w.o.Drift = DriftOptions{Lost: lost, Changed: changed} }
@@ -290,6 +292,7 @@ func TestV30AccessThatMustNotBeThereIsAlwaysTaken(t *testing.T) {
 }
 
 func TestV30AChangedAttribute(t *testing.T) {
+	t.Parallel()
 	report := func(w *world) { w.o.Drift.Changed = "report" }
 	for what, c := range map[string]struct{ change, is string }{
 		"another value": {"department=Board", "EXPLORER department=Board"},
@@ -340,6 +343,7 @@ func TestV30AChangedAttribute(t *testing.T) {
 }
 
 func TestV30AContestedRepairStops(t *testing.T) {
+	t.Parallel()
 	undo := map[string]struct {
 		by   func(*world)
 		left string

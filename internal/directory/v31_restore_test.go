@@ -64,6 +64,7 @@ func (w *world) afterRestore() (RestorePlan, map[string]Planned) {
 // TestV31EverybodyWhoLeftSinceTheBackup is the trace that the rule prevents, for accounts that
 // were confirmed before the copy was made and for those that were not.
 func TestV31EverybodyWhoLeftSinceTheBackup(t *testing.T) {
+	t.Parallel()
 	for _, confirmed := range []bool{true, false} {
 		inWorld(t, func(w *world) {
 			ann, bob, cid, dan := w.create(person("ann@example.com")), w.create(person("bob@example.com")), w.create(person("cid@example.com")), w.create(person("dan@example.com"))
@@ -138,6 +139,7 @@ func TestV31EverybodyWhoLeftSinceTheBackup(t *testing.T) {
 // TestV31TakingGoesOn: also where one call would take and give, and on no older knowledge
 // than the restore.
 func TestV31TakingGoesOn(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		explorers := w.group("Explorers", ann.ID, bob.ID)
@@ -169,6 +171,7 @@ func TestV31TakingGoesOn(t *testing.T) {
 // TestV31ATakingGivesNothingByWhatTheCopyKnew: the copy has a taking that was pending, and thinks
 // that the rest is there.
 func TestV31ATakingGivesNothingByWhatTheCopyKnew(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		explorers, viewers := w.group("Explorers", ann.ID), w.group("Viewers", ann.ID)
@@ -189,6 +192,7 @@ func TestV31ATakingGivesNothingByWhatTheCopyKnew(t *testing.T) {
 
 // TestV31APlanNeedsAListingFromAfterTheRestore: the one in the copy shows everybody as he was.
 func TestV31APlanNeedsAListingFromAfterTheRestore(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.create(person("ann@example.com"))
 		w.settle()
@@ -212,6 +216,7 @@ func TestV31APlanNeedsAListingFromAfterTheRestore(t *testing.T) {
 
 // TestV31WhoWasMadeSinceTheBackup is still known to the IdP by the id that he was given then.
 func TestV31WhoWasMadeSinceTheBackup(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.create(person("ann@example.com"))
 		w.settle()
@@ -227,6 +232,7 @@ func TestV31WhoWasMadeSinceTheBackup(t *testing.T) {
 }
 
 func TestReconcileGivesAgainWhatDriftLeft(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		w.group("Explorers", ann.ID, bob.ID)

@@ -62,6 +62,7 @@ func (w *world) identity(email string) (id, external, state string) {
 }
 
 func TestV32IdentityAttributesOutliveASuspension(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com", "externalId", "x1", "department", "Sales"))
 		w.mustUpdate(ann.ID, "active", false)
@@ -85,6 +86,7 @@ func TestV32IdentityAttributesOutliveASuspension(t *testing.T) {
 // TestV32RebuiltLeaversDoNotGetTheDefaultRole is the trace that the rule prevents. The store is lost; the IdP
 // goes on with the ids that it has, says nothing of who did not change, and deactivates who left.
 func TestV32RebuiltLeaversDoNotGetTheDefaultRole(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com", "externalId", "x1", "department", "Sales"))
 		bob := w.create(person("bob@example.com", "externalId", "x2"))
@@ -178,6 +180,7 @@ func TestV32RebuiltLeaversDoNotGetTheDefaultRole(t *testing.T) {
 
 // TestV32AGroupThatIsWrittenAgain: its roles are of known origin then, for whom it names.
 func TestV32AGroupThatIsWrittenAgain(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		w.group("Explorers", ann.ID, bob.ID)
@@ -201,6 +204,7 @@ func TestV32AGroupThatIsWrittenAgain(t *testing.T) {
 // TestV32OriginUnknown: a role that no group could give is taken by the person's next write, if that
 // does not give it; nothing hand-given is told from ours.
 func TestV32OriginUnknown(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.settle()
@@ -217,6 +221,7 @@ func TestV32OriginUnknown(t *testing.T) {
 // TestV32TheIdPWritesBeforeTheLook: its request may come before the first listing, and may be a
 // POST of somebody whom it no longer knows.
 func TestV32TheIdPWritesBeforeTheLook(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com", "externalId", "x1"))
 		bob := w.create(person("bob@example.com", "externalId", "x2"))
@@ -252,6 +257,7 @@ func TestV32TheIdPWritesBeforeTheLook(t *testing.T) {
 // TestV32APostOfSomebodyRebuilt is the write that was waited for: an IdP that was started anew finds
 // nobody by its own userName and creates.
 func TestV32APostOfSomebodyRebuilt(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		doc := person("ann", "externalId", "x1")
 		doc["emails"] = []any{map[string]any{"value": "ann@example.com", "primary": true}}
@@ -279,6 +285,7 @@ func TestV32APostOfSomebodyRebuilt(t *testing.T) {
 }
 
 func TestV32FormerAccountsAndIdsCarriedTwice(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com", "externalId", "x1"))
 		bob := w.create(person("bob@example.com"))
@@ -331,6 +338,7 @@ func TestV32FormerAccountsAndIdsCarriedTwice(t *testing.T) {
 
 // TestV32UnmanagedPeopleBecomeWhoTheyWere: under an id that somebody may have been told.
 func TestV32UnmanagedPeopleBecomeWhoTheyWere(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "EXPLORER")
 		w.settle()
@@ -372,6 +380,7 @@ func (w *world) giveByHand(email, role string) {
 }
 
 func TestV32AnotherWorkspace(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.stop()
 		old := w.o.Workspace
@@ -396,6 +405,7 @@ func TestV32AnotherWorkspace(t *testing.T) {
 // TestV32Rebind: the people of another workspace are given what they should have there, and nothing
 // is taken from anybody before he is written.
 func TestV32Rebind(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com", "department", "Sales"))
 		bob := w.create(person("bob@example.com"))

@@ -83,6 +83,7 @@ func (w *world) user(id string) User {
 }
 
 func TestV34ProtectedAddresses(t *testing.T) {
+	t.Parallel()
 	for name, refuse := range map[string]func(*world, string) error{
 		"suspend": func(w *world, id string) error { return w.update(id, "active", false, "title", "Leaver") },
 		"delete": func(w *world, id string) error {
@@ -188,6 +189,7 @@ func TestV34ProtectedAddresses(t *testing.T) {
 }
 
 func TestV34TheOwnerOfTheKey(t *testing.T) {
+	t.Parallel()
 	// An IdP that knows the owner deactivates him; the key is changed to another's later.
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "ADMIN")
@@ -248,6 +250,7 @@ func TestV34TheOwnerOfTheKey(t *testing.T) {
 }
 
 func TestV34TheWish(t *testing.T) {
+	t.Parallel()
 	// refused leaves a wish about boss, who is protected until unprotect.
 	refused := func(w *world, what func(*world, string) error) User {
 		boss := w.create(person("boss@example.com"))
@@ -338,6 +341,7 @@ func TestV34TheWish(t *testing.T) {
 }
 
 func TestV34TheLastAdmin(t *testing.T) {
+	t.Parallel()
 	// ann and bob are ADMIN by a group; nobody else is, but the key's owner.
 	two := func(w *world) (ann, bob User, g Group) {
 		w.keyOf(owner)
@@ -532,6 +536,7 @@ func TestV34TheLastAdmin(t *testing.T) {
 
 // ADMIN is taken from one after the other, each time on a look begun after the call before, over all processes.
 func TestV34OneAdminAfterTheOther(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		var people []User
@@ -581,6 +586,7 @@ func TestV34OneAdminAfterTheOther(t *testing.T) {
 
 // A process that dies while ADMIN is being taken leaves nobody waiting for ever.
 func TestV34TheTurnOfAProcessThatDied(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		var people []User
@@ -607,6 +613,7 @@ func TestV34TheTurnOfAProcessThatDied(t *testing.T) {
 
 // A leaver who was ADMIN does not wait for listings that fail (V-19), unless another one has just gone.
 func TestV34AnAdminLeavesWhileListingsFail(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		for i := range 3 {
@@ -630,6 +637,7 @@ func TestV34AnAdminLeavesWhileListingsFail(t *testing.T) {
 
 // The gate lets nothing out that would harm somebody protected, whatever computed it.
 func TestV34TheGateIsTheLastLine(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		w.invite("ann@example.com", "ADMIN", "EXPLORER")

@@ -109,6 +109,7 @@ func (w *world) fileHash() string {
 }
 
 func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails, ids := w.crowdIn(12, "explorer-x")
 		w.wantAll(emails, "EXPLORER@[x] department=Sales")
@@ -158,6 +159,7 @@ func TestV35ATypoAtRestartStripsNobody(t *testing.T) {
 }
 
 func TestV35ASmallChangeGoesByItself(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails, _ := w.crowdIn(10, "explorer-x") // the floor of the brake
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[2].Match = "explorr-(?P<domain>.+)" })
@@ -175,6 +177,7 @@ func TestV35ASmallChangeGoesByItself(t *testing.T) {
 }
 
 func TestV35GivingToManyIsNotHeld(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails, _ := w.crowdIn(30, "Book club")
 		w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"VIEWER"} })
@@ -186,6 +189,7 @@ func TestV35GivingToManyIsNotHeld(t *testing.T) {
 }
 
 func TestV35WhatIsHeld(t *testing.T) {
+	t.Parallel()
 	suffix := func(s *mapping.Spec) { s.PlusSuffix = "acme" }
 	for _, c := range []struct {
 		name   string
@@ -257,6 +261,7 @@ func TestV35WhatIsHeld(t *testing.T) {
 }
 
 func TestV35WhatIsNoRule(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		hash := w.fileHash()
 		w.o.Listing.MaxAge, w.o.Listing.Settle = time.Hour, time.Hour
@@ -303,6 +308,7 @@ func TestV35WhatIsNoRule(t *testing.T) {
 
 // The JSON of approved rules is in stores: a name that changes would drop what somebody approved.
 func TestV35TheKeptRulesStayReadable(t *testing.T) {
+	t.Parallel()
 	value := "x"
 	spec := mapping.Spec{
 		Email: []mapping.Source{{Path: "userName"}, {CEL: "user.userName"}}, EmailDomains: []string{"example.com"}, PlusSuffix: "acme", WorkspaceURI: "acme",
@@ -351,6 +357,7 @@ func TestV35TheKeptRulesStayReadable(t *testing.T) {
 // A process that dies while approved rules are carried out is gone on for by the next; what
 // is written meanwhile goes by them already.
 func TestV35ACrashInTheMiddleIsGoneOnFor(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails, ids := w.crowdIn(carryBatch+30, "Explorers")
 		w.stop()
@@ -441,6 +448,7 @@ func (w *world) eventsOf(kind string) (found []*store.Event) {
 }
 
 func TestV35AFileThatIsPutBackIsHeldNoMore(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.crowdIn(12, "Explorers")
 		good := w.o.Rules
@@ -455,6 +463,7 @@ func TestV35AFileThatIsPutBackIsHeldNoMore(t *testing.T) {
 
 // Approving another file than the one the server has read does not make it go back.
 func TestV35WhatWasApprovedIsNotJudgedByAnOlderFile(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails, _ := w.crowdIn(12, "Explorers")
 		w.edit(func(s *mapping.Spec) { s.Roles.Default = []string{"VIEWER"} }) // on disk, approved; the server was not told
@@ -472,6 +481,7 @@ func TestV35WhatWasApprovedIsNotJudgedByAnOlderFile(t *testing.T) {
 
 // Carrying rules out is no write about a person: what was taken by hand stays away (V-30).
 func TestV35WhatWasTakenByHandStaysAway(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)
@@ -500,6 +510,7 @@ func (w *world) simulated(email string) *simulator.User {
 }
 
 func TestV35AddressesFollowTheRules(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("bob+acme@example.com", "CREATOR") // somebody else's
 		w.invite("eve@example.com", "CREATOR")
@@ -538,6 +549,7 @@ func TestV35AddressesFollowTheRules(t *testing.T) {
 // Field lesson 5 (awslabs/ssosync#286): a mode that was said to touch groups only created and
 // deleted users. The plan prints every class of effect, those of nobody too.
 func TestField05ThePlanPrintsEveryClassOfEffect(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.crowdIn(3, "Explorers")
 		w.edit(func(s *mapping.Spec) { s.Roles.Groups[0].Role, s.Roles.Default = "VIEWER", []string{"AGENT_VIEWER"} })
@@ -594,6 +606,7 @@ func (w *world) planned() (RulesPlan, []PersonPlan) {
 }
 
 func TestV11ThePlanSaysWhatGoesWithAGroup(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "EXPLORER")
 		id := w.lookup("ann@example.com")[0].ID
@@ -626,6 +639,7 @@ func (w *world) rehearsed(fn func(*Directory) error) []PersonPlan {
 // What a plan says is what is then done: random mappings, planned, then approved, and the
 // effects at WisdomAI compared with the calls of the plan, person by person.
 func TestV35ThePlanIsWhatIsDone(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 35))
@@ -733,6 +747,7 @@ func randomRules(dice *rand.Rand, s *mapping.Spec) {
 
 // A rehearsal that fails, and one of several writes of which one is refused.
 func TestV35ARehearsalLeavesNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.pass(time.Minute)

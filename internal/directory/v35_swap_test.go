@@ -22,6 +22,7 @@ import (
 // A transaction goes by one set of rules from its begin to its end, however often others
 // come into force meanwhile.
 func TestV35ATransactionGoesByOneSetOfRules(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		var ids []string
 		for i := range 4 {
@@ -72,6 +73,7 @@ func TestV35ATransactionGoesByOneSetOfRules(t *testing.T) {
 
 // The same without a clock that stands still: who enforces waits for whoever is under way.
 func TestV35RulesChangeBetweenTransactions(t *testing.T) {
+	t.Parallel()
 	ctx := t.Context()
 	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "store.db"), Now: time.Now})
 	if err != nil {
@@ -120,6 +122,7 @@ func TestV35RulesChangeBetweenTransactions(t *testing.T) {
 }
 
 func TestV35TheFirstStartApprovesAndNothingElse(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.wantInForce()
 		w.stop()
@@ -143,6 +146,7 @@ func TestV35TheFirstStartApprovesAndNothingElse(t *testing.T) {
 // While a file waits to be judged another one is approved: it is newer than one that was read
 // before, and older than one that was read after.
 func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
+	t.Parallel()
 	for _, after := range []bool{false, true} {
 		inWorld(t, func(w *world) {
 			w.crowdIn(2, "Explorers")
@@ -203,6 +207,7 @@ func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
 // What a rehearsal of a write says is what the write then does: random writes, each
 // rehearsed and then made.
 func TestV35ARehearsedWriteIsWhatIsDone(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 36))
@@ -297,6 +302,7 @@ func TestV35ARehearsedWriteIsWhatIsDone(t *testing.T) {
 
 // One who cannot be carried out as the rules say does not stop the others (field lesson 8).
 func TestV35OneConflictStopsNobody(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		a := w.create(person("a@example.com", "nickName", "b@example.com"))
 		b := w.create(person("b@example.com", "nickName", "b@example.com"))

@@ -44,6 +44,7 @@ func (w *world) logged(kind string) []*store.Event {
 }
 
 func TestV37AcceptanceEndsAfterAnHourWithoutAnyOK(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		g := w.group("Explorers", ann.ID, bob.ID)
@@ -116,6 +117,7 @@ func TestV37AcceptanceEndsAfterAnHourWithoutAnyOK(t *testing.T) {
 
 // What waited is the first OK: what is written after it is answered with success.
 func TestV37TheFirstOKEndsIt(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		bob := w.create(person("bob@example.com"))
@@ -133,6 +135,7 @@ func TestV37TheFirstOKEndsIt(t *testing.T) {
 }
 
 func TestV37WhatEndsAcceptance(t *testing.T) {
+	t.Parallel()
 	fault := func(op, kind, message string, status int) func(*world) {
 		return func(w *world) {
 			w.sim.SetFaults(simulator.Fault{Operation: op, Kind: kind, Message: message, HTTP: status})
@@ -193,6 +196,7 @@ func TestV37WhatEndsAcceptance(t *testing.T) {
 }
 
 func TestV37OnePersonWhoseCallsFailEndsNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann, bob := w.create(person("ann@example.com")), w.create(person("bob@example.com"))
 		w.pass(20 * time.Minute)
@@ -210,6 +214,7 @@ func TestV37OnePersonWhoseCallsFailEndsNothing(t *testing.T) {
 }
 
 func TestV37WhoIsHeldUp(t *testing.T) {
+	t.Parallel()
 	ago := func(d time.Duration) time.Time { return noon.Add(-d) }
 	calls, looks := trouble{Calls: ago(2 * time.Hour)}, trouble{Looks: ago(2 * time.Hour)}
 	for _, c := range []struct {

@@ -29,6 +29,7 @@ func keyList(pairs ...string) map[string]any {
 const extension = "urn:ietf:params:scim:schemas:extension:wisdomai:2.0:User"
 
 func TestV41TheListSetsWhatIsNewOrOurs(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77", "sso=x(jwt)")
 		w.lookup("ann@example.com")
@@ -49,6 +50,7 @@ func TestV41TheListSetsWhatIsNewOrOurs(t *testing.T) {
 }
 
 func TestV41WhoLeavesIsNeverRefused(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77")
 		id := w.lookup("ann@example.com")[0].ID
@@ -74,6 +76,7 @@ func bounded(take ...string) func(*world) {
 }
 
 func TestV41TakeOver(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77", "notes=x")
 		w.lookup("ann@example.com")
@@ -87,6 +90,7 @@ func TestV41TakeOver(t *testing.T) {
 // Whose a key is may be found out after the answer: it is not sent, the account is failed, and
 // everything else of it is looked after.
 func TestV41FoundOutLater(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.lookup("nobody@example.com")
 		w.pass(10 * time.Second)
@@ -140,6 +144,7 @@ func TestV41FoundOutLater(t *testing.T) {
 }
 
 func TestV41ReservedKeys(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		for _, key := range []string{"scim_id", "SCIM_state", "scim_x"} {
 			_, err := w.dir.CreateUser(w.t.Context(), okta, listed("ann@example.com", key+"=1"))
