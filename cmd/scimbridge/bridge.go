@@ -41,7 +41,7 @@ type bridge struct {
 type tenant struct {
 	*config.Tenant
 	dir  *directory.Directory
-	scim *scim.Server
+	scim *scimServer
 }
 
 // wiring is what differs between `serve` and `demo`.
@@ -51,9 +51,10 @@ type wiring struct {
 	// the tenant's rows in the store belong to it (V-32).
 	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
 	workspace func(*config.Tenant) string
-	// onCall and onLook, if set, are told too, beside the metrics.
+	// opened, if set, is called with the store before anything else uses it.
+	opened func(context.Context, *sqlite.Store) error
+	// onCall, if set, is told too, beside the metrics.
 	onCall func(wisdom.Call)
-	onLook func(store.Look)
 }
 
 // openStore opens the configured store.
@@ -72,6 +73,11 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	if b.store, err = openStore(ctx, cfg); err != nil {
 		return b, err
 	}
+	if w.opened != nil {
+		if err := w.opened(ctx, b.store); err != nil {
+			return b, err
+		}
+	}
 	if b.public, err = listen(cfg.Listen, false, ""); err != nil {
 		return b, err
 	}
@@ -80,9 +86,14 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	metrics := telemetry.NewMetrics(programVersion())
 	mounts := map[string]http.Handler{}
+	shared := map[string]*directory.Workspace{} // by workspace
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t := cfg.Tenants[name]
-		dir, server, err := b.newTenant(ctx, t, w, metrics)
+		key := w.workspace(t)
+		if shared[key] == nil {
+			shared[key] = &directory.Workspace{}
+		}
+		dir, server, err := b.newTenant(ctx, t, w, shared[key], metrics)
 		if err != nil {
 			return b, fmt.Errorf("tenant %s: %w", name, err)
 		}
@@ -91,6 +102,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	}
 	b.scim = scim.Mounts(mounts)
 	metrics.WatchBacklog(b.backlog)
+	metrics.WatchStates(b.states)
 	metrics.WatchDialect(b.dialect)
 	b.admin = telemetry.AdminHandler(telemetry.AdminOptions{
 		Checks:  []telemetry.Check{{Name: "store", Run: b.store.Ping}},
@@ -101,7 +113,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 	return b, nil
 }
 
-func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *telemetry.Metrics) (*directory.Directory, *scim.Server, error) {
+func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, shared *directory.Workspace, m *telemetry.Metrics) (*directory.Directory, *scimServer, error) {
 	log := w.log.With("tenant", t.Name)
 	wo, err := w.wisdom(ctx, t)
 	if err != nil {
@@ -121,54 +133,65 @@ func (b *bridge) newTenant(ctx context.Context, t *config.Tenant, w wiring, m *t
 	}
 	o := directoryOptions(t, b.store, log)
 	o.Retention = directory.Retention{Events: b.cfg.Retention.Events, Tombstones: b.cfg.Retention.Tombstones}
-	o.Workspace, o.WisdomAI = w.workspace(t), client
-	o.OnLook = func(l store.Look) {
-		m.Look(t.Name, string(l.State), l.Users, l.Begun, l.Ended.Sub(l.Begun))
-		if w.onLook != nil {
-			w.onLook(l)
-		}
-	}
+	o.Workspace, o.WisdomAI, o.Shared = w.workspace(t), client, shared
+	o.OnLook = func(l store.Look) { m.Look(t.Name, string(l.State), l.Ended.Sub(l.Begun)) }
 	o.OnDelivery = func(_ string, err error) { m.Delivery(t.Name, outcome(err)) }
 	o.OnDrift = func(kind string) { m.Drift(t.Name, kind) }
 	o.OnPrivilegedGrant = func(role string) { m.PrivilegedGrant(t.Name, role) }
+	server := &scimServer{}
+	o.OnRules = func(rules *mapping.Rules) {
+		if err := server.follow(rules); err != nil {
+			log.Error("the SCIM server could not follow the rules in force: its schemas are those of the rules before", "error", err)
+		}
+	}
 	dir, err := directory.New(ctx, o)
 	if err != nil {
 		return nil, nil, err
 	}
 	authenticator := auth.NewAuthenticator(auth.Options{Store: b.store, Tenant: t.Name, Log: log})
-	base := ""
-	if b.cfg.PublicURL != "" {
-		base = b.cfg.PublicURL + t.BasePath()
-	}
 	cursorKey, err := auth.Secret(ctx, b.store, "cursor/"+t.Name)
 	if err != nil {
 		return nil, nil, err
 	}
-	server, err := scim.New(scim.Options{
-		Directory: scim.Over(dir),
-		Authenticate: func(ctx context.Context, r *http.Request) (directory.Caller, error) {
-			name, err := authenticator.Authenticate(ctx, r)
-			var refused *auth.Error
-			if errors.As(err, &refused) {
-				m.AuthFailure(t.Name, refused.Reason)
-			}
-			return directory.Caller{Token: name}, err
-		},
+	server.options = scimOptions(b.cfg, t, log)
+	so := &server.options
+	so.Directory = scim.Over(dir)
+	so.CursorKey = cursorKey
+	so.Authenticate = func(ctx context.Context, r *http.Request) (directory.Caller, error) {
+		name, err := authenticator.Authenticate(ctx, r)
+		var refused *auth.Error
+		if errors.As(err, &refused) {
+			m.AuthFailure(t.Name, refused.Reason)
+		}
+		return directory.Caller{Token: name}, err
+	}
+	so.OnRequest = func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) }
+	so.OnRefusedDeactivation = func(ctx context.Context, by directory.Caller, id, detail string) {
+		m.RefusedDeactivation(t.Name)
+		if err := dir.RefusedDeactivation(ctx, by, id, detail); err != nil {
+			log.Error("a refused deactivation could not be recorded", "user", id, "error", err)
+		}
+	}
+	return dir, server, server.follow(dir.Rules())
+}
+
+// scimOptions are what the configuration says of a tenant's SCIM server; what its rules say, which
+// need not be those of the configuration (V-35), is scimServer's.
+func scimOptions(cfg *config.Config, t *config.Tenant, log *slog.Logger) scim.Options {
+	base := ""
+	if cfg.PublicURL != "" {
+		base = cfg.PublicURL + t.BasePath()
+	}
+	return scim.Options{
 		DiscoveryNeedsAuth: t.Auth.Discovery,
 		Mount:              t.BasePath(),
 		BaseURL:            base,
-		Extension:          declared(t.Extension),
-		Roles:              assignable(t.Rules),
 		Strict:             t.SCIM.Strict,
-		CursorKey:          cursorKey,
 		UniqueGroupNames:   t.SCIM.UniqueGroupNames,
 		Limits: scim.Limits{Body: int64(t.Limits.Body), Depth: t.Limits.Depth, FilterLength: t.Limits.Filter,
 			MaxPage: t.Limits.Page, Operations: t.Limits.Operations},
-		Log:                   log,
-		OnRequest:             func(i scim.RequestInfo) { m.Request(t.Name, i.Method, i.Route, i.Status, i.Duration) },
-		OnRefusedDeactivation: func(context.Context, string, string) { m.RefusedDeactivation(t.Name) },
-	})
-	return dir, server, err
+		Log: log,
+	}
 }
 
 // workspaceKey names what a tenant of the configuration delivers to.
@@ -178,11 +201,12 @@ func workspaceKey(t *config.Tenant) string { return t.Wisdom.Host() + "/" + t.Wi
 // to, and who is told, is the caller's.
 func directoryOptions(t *config.Tenant, s store.Store, log *slog.Logger) directory.Options {
 	return directory.Options{
-		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Log: log,
-		Policy:  policyOf(t),
-		Groups:  directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
-		Users:   directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
-		Listing: directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle},
+		Tenant: t.Name, Workspace: workspaceKey(t), Store: s, Rules: t.Rules, Observe: t.Mode == "observe", Log: log,
+		Policy: policyOf(t),
+		Groups: directory.GroupOptions{NotUnique: !t.SCIM.UniqueGroupNames, DropUnknownMembers: t.SCIM.UnknownMembers == "drop"},
+		Users:  directory.UserOptions{UniqueExternalID: t.SCIM.UniqueExternalID},
+		Listing: directory.Listing{MaxAge: t.Listing.MaxAge, IdleAge: t.Listing.IdleAge, MissMaxAge: t.Listing.MissMaxAge, MaxDuty: t.Listing.MaxDuty, Settle: t.Listing.Settle,
+			Lost: &directory.Lost{Percent: t.Listing.LostPercent, Floor: t.Listing.LostFloor}},
 		Delivery: directory.DeliveryOptions{RequestBudget: t.Delivery.RequestBudget, Deadline: t.Delivery.Deadline, MaxBasisAge: t.Delivery.MaxBasisAge,
 			Concurrency: t.Delivery.Concurrency, Batch: t.Delivery.Batch, Share: t.Delivery.Share, Rate: t.Delivery.Rate},
 		Brake: &directory.Brake{MaxDeletes: t.Brake.MaxDeletes, MaxPercent: t.Brake.MaxPercent, Floor: t.Brake.Floor, Window: t.Brake.Window},
@@ -214,11 +238,11 @@ func policyOf(t *config.Tenant) directory.Policy {
 	return directory.Policy{
 		OnDeactivate: p.OnDeactivate, OnDelete: p.OnDelete, OnDeleteAdopted: p.OnDeleteAdopted, OnRename: p.OnRename,
 		OnRenameConflict: p.OnRenameConflict, ManualRoles: p.ManualRoles, UnownedAttributes: p.UnownedAttributes,
-		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
+		NoIdentityAttributes: !p.IdentityAttributes, SuspendRemember: p.SuspendRemember, AcceptFor: p.AcceptFor, WelcomeEmail: p.WelcomeEmail, UserGroups: p.UserGroups,
 	}
 }
 
-func declared(extension []config.Extension) []schema.Declared {
+func declared(extension []mapping.ExtensionAttribute) []schema.Declared {
 	out := make([]schema.Declared, len(extension))
 	for i, e := range extension {
 		out[i] = schema.Declared{Name: e.Name, Type: schema.Type(cmp.Or(e.Type, "string")), MultiValued: e.MultiValued}
@@ -318,8 +342,10 @@ func (b *bridge) backlog() ([]telemetry.Backlog, error) {
 			return nil, err
 		}
 		row := telemetry.Backlog{Tenant: t.Name, Pending: h.Pending, Taking: h.Taking, Failed: h.Failed, Uncertain: h.Uncertain,
+			GivingHeld: h.Restored.ID != "", RebuiltUnwritten: h.Rebuilt,
 			HeldDeletes: h.Holds - h.Protected, HeldProtected: h.Protected, MassRevocations: len(h.MassRevocations),
-			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested}}
+			Drift: telemetry.Drift{Lost: h.Drift.Lost, Extra: h.Drift.Extra, Changed: h.Drift.Changed, Contested: h.Drift.Contested},
+			Users: h.Users, Listed: h.LastListing, Disbelieved: h.Disbelieved != nil, RulesHeld: h.Rules.Held != ""}
 		if !h.OldestPending.IsZero() {
 			row.OldestAge = time.Since(h.OldestPending)
 		}
@@ -335,57 +361,4 @@ func (b *bridge) dialect() map[string]map[string]int64 {
 		counts[t.Name] = t.scim.DialectCounts()
 	}
 	return counts
-}
-
-// tokenWarning is how long before a token's end /healthz, `check` and the log say so.
-const tokenWarning = 14 * 24 * time.Hour
-
-// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
-func (b *bridge) health(ctx context.Context) any {
-	out := struct {
-		Status   string                      `json:"status"` // ok or degraded
-		Version  string                      `json:"version"`
-		Problems []string                    `json:"problems"`
-		Tenants  map[string]directory.Health `json:"tenants"`
-	}{Status: "ok", Version: programVersion(), Problems: []string{}, Tenants: map[string]directory.Health{}}
-	problem := func(format string, args ...any) {
-		out.Status = "degraded"
-		out.Problems = append(out.Problems, fmt.Sprintf(format, args...))
-	}
-	for _, t := range b.tenants {
-		h, err := t.dir.Health(ctx)
-		if err != nil {
-			problem("tenant %s: the store cannot be read: %v", t.Name, err)
-			continue
-		}
-		out.Tenants[t.Name] = h
-		if !h.Reachable {
-			problem("tenant %s: WisdomAI cannot be worked with: %s. Writes are recorded and will be delivered when it can; `scimbridge check` says what to fix", t.Name, h.Problem)
-		}
-		if h.Taking > 0 && time.Since(h.OldestPending) > time.Minute {
-			problem("tenant %s: access of %d account(s) should be gone and is not, the oldest since %s", t.Name, h.Taking, h.OldestPending.Format(time.RFC3339))
-		}
-		if h.Failed > 0 {
-			problem("tenant %s: %d account(s) were refused by WisdomAI for good", t.Name, h.Failed)
-		}
-		if h.Drift.Lost > 0 {
-			problem("tenant %s: access of %d account(s) was taken away at WisdomAI and is not given again; `scimbridge drift` lists them", t.Name, h.Drift.Lost)
-		}
-		if h.Drift.Contested > 0 {
-			problem("tenant %s: what the bridge repairs of %d account(s) is undone again and again; `scimbridge drift` lists them", t.Name, h.Drift.Contested)
-		}
-		if n := h.Holds - h.Protected; n > 0 {
-			problem("tenant %s: %d delete(s) were carried out as suspensions and wait for a person: `scimbridge brake list --tenant %[1]s`", t.Name, n)
-		}
-		if h.Protected > 0 {
-			problem("tenant %s: %d change(s) about protected people are held: `scimbridge brake list --tenant %[1]s`", t.Name, h.Protected)
-		}
-		for _, r := range h.MassRevocations {
-			problem("tenant %s: %s. It was carried out; if it was not meant, undo it at the identity provider", t.Name, r)
-		}
-		if end := t.Wisdom.TokenExpires; !end.IsZero() && time.Until(end) < tokenWarning {
-			problem("tenant %s: the WisdomAI token ends on %s", t.Name, end.Format(time.DateOnly))
-		}
-	}
-	return out
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -158,22 +157,22 @@ func checkAll(ctx context.Context, cfg *config.Config, write writeProbe) []findi
 	return findings
 }
 
-// refuseProbe says why writes must not be tried on an address, "" if they may.
+// refuseProbe says why writes must not be tried on an address, "" if they may: every tenant of the
+// workspace is asked.
 func refuseProbe(ctx context.Context, cfg *config.Config, s store.Store, write writeProbe) (string, error) {
-	for name, t := range cfg.Tenants {
-		if slices.ContainsFunc(t.Protected, func(p string) bool { return strings.EqualFold(p, write.address) }) {
-			return write.address + " is protected by tenant " + name, nil
+	for _, t := range cfg.Tenants {
+		if workspaceKey(t) != workspaceKey(cfg.Tenants[write.tenant]) {
+			continue
+		}
+		dir, err := directory.New(ctx, directoryOptions(t, s, slog.New(slog.DiscardHandler)))
+		if err != nil {
+			return "", err
+		}
+		if why, err := dir.InUse(ctx, write.address); why != "" || err != nil {
+			return why, err
 		}
 	}
-	dir, err := directory.New(ctx, directoryOptions(cfg.Tenants[write.tenant], s, slog.New(slog.DiscardHandler)))
-	if err != nil {
-		return "", err
-	}
-	by, err := dir.InUse(ctx, write.address)
-	if by != "" {
-		by = write.address + " is " + by
-	}
-	return by, err
+	return "", nil
 }
 
 func worst(findings []finding) wisdom.Level {

@@ -16,8 +16,8 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/mapping"
-	"github.com/scimbridge/scimbridge/internal/store"
 	"github.com/scimbridge/scimbridge/internal/telemetry"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
@@ -98,7 +98,6 @@ func (f *demoFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	}
 
 	show := &callPrinter{out: errOut, quiet: f.quiet}
-	looked := make(chan store.Look, 1)
 	log := telemetry.NewLogger(errOut, telemetry.LogOptions{Level: "warn"})
 	b, err := newBridge(ctx, cfg, wiring{
 		log: log,
@@ -108,12 +107,6 @@ func (f *demoFlags) run(ctx context.Context, out, errOut io.Writer) error {
 		// Not its address, so that --data serves a later demo on another port.
 		workspace: func(*config.Tenant) string { return "simulator/" + sim.Workspace() },
 		onCall:    show.call,
-		onLook: func(l store.Look) {
-			select {
-			case looked <- l:
-			default:
-			}
-		},
 	})
 	if err != nil {
 		return err
@@ -137,8 +130,13 @@ func (f *demoFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	if err != nil {
 		return err
 	}
+	looked := make(chan error, 1)
+	go func() { looked <- firstLook(ctx, b.tenants[0].dir) }()
 	select {
-	case <-looked:
+	case err := <-looked:
+		if err != nil {
+			log.Warn("the first listing is still to come", "error", err)
+		}
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
@@ -155,6 +153,18 @@ func (f *demoFlags) run(ctx context.Context, out, errOut io.Writer) error {
 	select {
 	case err = <-ended:
 	case <-ctx.Done():
+	}
+	return err
+}
+
+// firstLook lists the simulator's users. A new simulator has forgotten whom an earlier demo on the
+// same --data made, so however many it lacks, it is believed.
+func firstLook(ctx context.Context, dir *directory.Directory) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	err := dir.Look(ctx)
+	if _, _, aerr := dir.AcceptListing(ctx, directory.Caller{Token: "demo"}, 0); aerr == nil {
+		return dir.Look(ctx)
 	}
 	return err
 }

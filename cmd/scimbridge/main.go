@@ -113,8 +113,11 @@ Run it:        scimbridge serve`,
 	root.AddCommand(
 		newDemo(), newServe(), newSimulate(),
 		newConfig(), newCheck(), newToken(),
-		newBrake(),
+		newPlan(), newApply(),
+		newListing(), newBrake(),
 		newDrift(), newUsers(),
+		newBackup(), newReconcile(), newRebuild(), newTenant(),
+		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)
 	return root
 }

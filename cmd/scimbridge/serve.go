@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/config"
+	"github.com/scimbridge/scimbridge/internal/directory"
+	"github.com/scimbridge/scimbridge/internal/store"
 	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/telemetry"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
@@ -17,11 +20,14 @@ import (
 
 func newServe() *cobra.Command {
 	var path, readyFile string
+	var restored bool
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the bridge",
 		Long: `serve answers SCIM on ` + "`listen`" + ` and health and metrics on ` + "`admin_listen`" + `. It starts and takes writes
-whether or not WisdomAI can be reached: what was accepted is delivered when it can.`,
+whether or not WisdomAI can be reached: what was accepted is delivered when it can. On SIGHUP it reads the
+configuration again; a changed mapping or policy is planned first, and held if it does more than a small
+change would (see ` + "`scimbridge plan`" + `).`,
 		Args: noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			cfg, err := loadConfig(c, path)
@@ -29,21 +35,32 @@ whether or not WisdomAI can be reached: what was accepted is delivered when it c
 				return err
 			}
 			log := telemetry.NewLogger(c.ErrOrStderr(), telemetry.LogOptions{Level: cfg.Log.Level, Format: cfg.Log.Format, Redact: cfg.Log.Redact})
-			return serve(c.Context(), cfg, log, readyFile)
+			return serve(c.Context(), cfg, log, readyFile, restored)
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&restored, "restored", false, "the database is an older copy: hold all giving until `scimbridge reconcile --after-restore`; for one start")
 	c.Flags().StringVar(&readyFile, "ready-file", "", "file to write, as JSON, when it listens")
 	return c
 }
 
-func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile string) error {
+func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile string, restored bool) error {
 	release, err := sqlite.Lock(cfg.Store.Path) // one server a file
 	if err != nil {
 		return err
 	}
 	defer release()
-	b, err := newBridge(ctx, cfg, wiring{log: log, wisdom: wisdomOptions, workspace: workspaceKey})
+	signals, stopSignals := hangups()
+	defer stopSignals()
+	b, err := newBridge(ctx, cfg, wiring{
+		log: log, wisdom: wisdomOptions, workspace: workspaceKey,
+		opened: func(ctx context.Context, s *sqlite.Store) error {
+			if err := raiseEpoch(ctx, s, log); err != nil || !restored {
+				return err
+			}
+			return s.Update(ctx, func(tx store.Tx) error { return directory.MarkRestored(tx, "serve --restored") })
+		},
+	})
 	if err != nil {
 		return err
 	}
@@ -62,7 +79,17 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 			log.Warn("the WisdomAI token ends soon", "tenant", t.Name, "ends", end.Format(time.DateOnly))
 		}
 	}
+	var epoch sync.WaitGroup
+	raising, stopRaising := context.WithCancel(context.WithoutCancel(ctx))
+	epoch.Go(func() { keepEpoch(raising, b.store, log) })
+	reloading, stopReloading := context.WithCancel(ctx)
+	var reloads sync.WaitGroup
+	reloads.Go(func() { b.reloading(reloading, signals) })
 	err = b.run(ctx)
+	stopReloading()
+	reloads.Wait()
+	stopRaising()
+	epoch.Wait()
 	log.Info("scimbridge stops; what is pending is delivered by the next start")
 	if cerr := b.close(); err == nil {
 		err = cerr

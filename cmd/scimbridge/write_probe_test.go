@@ -38,7 +38,7 @@ func TestV18CheckTriesWrites(t *testing.T) {
 }
 
 func TestV18CheckTriesNoWritesOnPeople(t *testing.T) {
-	s := newServer(t, "")
+	s := newServer(t, "    protected: [guarded@elsewhere.example]\n")
 	if status := s.scim("POST", "/Users", newUser("ann@example.com"), nil); status != http.StatusCreated {
 		t.Fatalf("POST: %d", status)
 	}
@@ -51,9 +51,10 @@ func TestV18CheckTriesNoWritesOnPeople(t *testing.T) {
 	}
 	before := len(log())
 	for _, test := range []struct{ address, say string }{
-		{"Ann@Example.com", "Ann@Example.com is user "},
+		{"Ann@Example.com", "the address is that of user "},
+		{"Guarded@elsewhere.example", "the address is in `protected`"},
 		{"hand@elsewhere.example", "hand@elsewhere.example is at WisdomAI already"},
-		{"owner@wisdom.invalid", "owner@wisdom.invalid is at WisdomAI already, with roles [ADMIN]"},
+		{"owner@wisdom.invalid", "error    default: write probe: "}, // as the key's owner, or as somebody who is there
 	} {
 		out, stderr, code := command(t, "check", "--write-probe", test.address, "--config", s.config)
 		if code != exitFailed || !strings.Contains(out, test.say) || !strings.Contains(out, "nothing was tried") {

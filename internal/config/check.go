@@ -140,7 +140,7 @@ var tenantName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // tenants checks each tenant as a whole, and the tenants against each other.
 func (d *decoder) tenants(cfg *Config) {
-	workspaces := map[string]string{}
+	workspaces := map[string][]*Tenant{}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t, path := cfg.Tenants[name], "tenants."+name
 		if t == nil {
@@ -159,11 +159,22 @@ func (d *decoder) tenants(cfg *Config) {
 			continue
 		}
 		key := t.Wisdom.Host() + "/" + t.Wisdom.Workspace
-		if other, taken := workspaces[key]; taken {
-			d.fault(d.place(at), at, "is the workspace of tenant %s at the same WisdomAI host; two tenants on one workspace are still to come", other)
-			continue
+		d.neighbours(t, workspaces[key])
+		workspaces[key] = append(workspaces[key], t)
+	}
+}
+
+// neighbours checks a tenant against those before it on the same workspace (V-36): nobody may
+// be the business of two, and one listing serves all.
+func (d *decoder) neighbours(t *Tenant, others []*Tenant) {
+	for _, other := range others {
+		if at := "tenants." + t.Name + ".email_domains"; t.Rules != nil && other.Rules != nil && t.Rules.Overlaps(other.Rules) {
+			d.fault(d.place(at), at, "admits, with plus_suffix, addresses that tenant %s admits too (%s) at the same WisdomAI workspace; expected domains, or a plus_suffix for each, that keep them apart",
+				other.Name, other.Rules.Sight())
 		}
-		workspaces[key] = name
+	}
+	if at := "tenants." + t.Name + ".listing"; len(others) > 0 && t.Listing != others[0].Listing {
+		d.fault(d.place(at), at, "is not as in tenant %s at the same WisdomAI workspace; expected the same values: one listing serves both", others[0].Name)
 	}
 }
 

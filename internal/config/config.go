@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
@@ -11,6 +12,8 @@ import (
 type Config struct {
 	// File is the path the configuration was read from.
 	File string `yaml:"-"`
+	// Sum is of what was read from it: a file with another one has changed since.
+	Sum [sha256.Size]byte `yaml:"-"`
 
 	Listen         string             `yaml:"listen"`
 	AdminListen    string             `yaml:"admin_listen"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,7 +52,7 @@ func Parse(path string, source []byte, env []string) (*Config, error) {
 	}
 	d.override(root)
 	d.at[""] = root
-	cfg := &Config{File: path}
+	cfg := &Config{File: path, Sum: sha256.Sum256(source)}
 	d.table(root, reflect.ValueOf(cfg).Elem(), "", "")
 	d.addresses(cfg)
 	d.tenants(cfg)

@@ -61,12 +61,14 @@ type desired struct {
 	State      presence          `json:"state,omitempty"` // "": nobody's, nothing is wanted
 	Roles      grants            `json:"roles,omitempty"`
 	Attributes map[string]string `json:"attributes,omitempty"`
+	// Free are the keys of Attributes that the extension's list sets and may not take over (V-41), sorted.
+	Free []string `json:"free,omitempty"`
 	// Problem is why the mapping could not give everything (V-42): the account shows as failed.
 	Problem string `json:"problem,omitempty"`
 }
 
 func (w desired) equal(o desired) bool {
-	return w.State == o.State && w.Problem == o.Problem && slices.Equal(w.Roles, o.Roles) && maps.Equal(w.Attributes, o.Attributes)
+	return w.State == o.State && w.Problem == o.Problem && slices.Equal(w.Roles, o.Roles) && slices.Equal(w.Free, o.Free) && maps.Equal(w.Attributes, o.Attributes)
 }
 
 // memory is what must not be forgotten between calls and looks.
@@ -79,6 +81,9 @@ type memory struct {
 	// suspension set aside, a rename carried over (V-22), or a look showed while
 	// our own call was on its way (V-25).
 	GiveBack *giveBack `json:"give_back,omitempty"`
+	// Both are owned units that were there by hand before desired asked for them: they go
+	// with the rule, and plans say so (V-11).
+	Both grants `json:"both,omitempty"`
 	// Purge: what the next look shows was a former user's, and goes (V-10).
 	Purge bool `json:"purge,omitempty"`
 	// Basis is the actual state that the last call was computed from (V-25).
@@ -108,8 +113,23 @@ type memory struct {
 	// Spared is the version that a person decided not to carry out: nothing is taken from
 	// somebody who was protected (`brake discard`). 0: none.
 	Spared int64 `json:"spared,omitempty"`
+	// Rebuilt is what was taken in from a look when the database was lost (V-32).
+	Rebuilt *rebuilt `json:"rebuilt,omitempty"`
+	// Rebound: the tenant got another workspace, and the IdP has not written the person since:
+	// nothing is taken from whoever has the address there (V-32).
+	Rebound bool `json:"rebound,omitempty"`
 	// LookAfter asks for a look that began at or after it before the next call.
 	LookAfter time.Time `json:"look_after,omitzero"`
+	// Partial: failed because a part could not be sent, not because WisdomAI refused it (V-41, V-42).
+	Partial bool `json:"partial,omitempty"`
+	// Took are units that calls answered OK took, and that no settled look has shown gone yet;
+	// Ignored is that one shows them there (V-18).
+	Took    grants   `json:"took,omitempty"`
+	Ignored *ignored `json:"ignored,omitempty"`
+	// CallsFail is since when calls about the account fail for no fault of the person's,
+	// without an OK in between; WaitsForLook is that it waits for one (V-37).
+	CallsFail    time.Time `json:"calls_fail,omitzero"`
+	WaitsForLook bool      `json:"waits_for_look,omitempty"`
 }
 
 type setAside struct {
@@ -194,7 +214,10 @@ func loadAccount(tx store.Tx, id int64) (*account, error) {
 // want makes desired what is wanted of the account. It owns what is asked for (V-11)
 // and makes the account due; it reports whether anything changed.
 func (a *account) want(w desired, now time.Time) bool {
-	left := a.endDrift() // a SCIM write about this person (V-30)
+	left := a.endDrift()                                       // a SCIM write about this person (V-30)
+	if r := a.memory.Rebuilt; r != nil && w.State == present { // origin unknown: kept, as far as it is there
+		w.Roles = w.Roles.union(r.Roles.filter(a.actual.Roles.covers))
+	}
 	if a.desired.equal(w) && a.Version > 0 && !left {
 		return false
 	}
@@ -206,11 +229,12 @@ func (a *account) want(w desired, now time.Time) bool {
 	}
 	a.desired = w
 	a.Version++
+	a.memory.Both = a.memory.Both.filter(a.owned.Roles.has).union(a.manual().filter(w.Roles.has))
 	a.memory.Kept, a.memory.Spared = nil, 0 // judged anew
-	a.owned = a.owned.plus(w.Roles, w.Attributes)
+	a.owned = a.owned.plus(w.Roles, w.asked())
 	a.due(now)
 	a.Taking = a.Taking || a.takes()
-	a.Attempts, a.Failed = 0, 0
+	a.Attempts, a.Failed, a.memory.Partial = 0, 0, false
 	return true
 }
 
@@ -232,9 +256,10 @@ func (a *account) due(now time.Time) {
 	}
 }
 
-// refusedForGood: WisdomAI will not have this version, and there is no use in sending it again (V-20).
+// refusedForGood: WisdomAI will not have this version, and there is no use in sending it again
+// (V-20). One that is failed because a part of it could not be sent is looked after as any other.
 func (a *account) refusedForGood() bool {
-	return a.Failed != 0 && a.Failed == a.Version
+	return a.Failed != 0 && a.Failed == a.Version && !a.memory.Partial
 }
 
 // manual are the units given by hand: there, and never asked for.
@@ -315,7 +340,7 @@ func (a *account) takeOver(now time.Time) {
 	if u := a.memory.Unanswered; u != nil {
 		a.owned = a.owned.plus(u.Roles, nil)
 	}
-	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed = nil, nil, nil
+	a.memory.SetAside, a.memory.GiveBack, a.memory.Swallowed, a.memory.Both = nil, nil, nil, nil
 	if a.Present {
 		a.memory.Purge, a.memory.LookAfter = true, now
 	}

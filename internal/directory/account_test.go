@@ -10,6 +10,7 @@ import (
 )
 
 func TestV09Rename(t *testing.T) {
+	t.Parallel()
 	t.Run("the old account is suspended first, the new one created with what was given by hand", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			ann := w.create(person("ann@example.com", "region", "emea"))
@@ -95,6 +96,7 @@ func TestV09Rename(t *testing.T) {
 }
 
 func TestV10HiredAgainAtAFormerUsersAddress(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77")
 		first := w.lookup("ann@example.com")[0]
@@ -117,6 +119,7 @@ func TestV10HiredAgainAtAFormerUsersAddress(t *testing.T) {
 }
 
 func TestV11Owned(t *testing.T) {
+	t.Parallel()
 	t.Run("a role whose answer was lost is still ours to take", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			ann := w.create(person("ann@example.com"))
@@ -160,6 +163,7 @@ func TestV11Owned(t *testing.T) {
 }
 
 func TestV12ARepeatIsANewComputation(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		g := w.group("Explorers")
@@ -177,6 +181,7 @@ func TestV12ARepeatIsANewComputation(t *testing.T) {
 }
 
 func TestV13AnOKMarksTheVersionItWasComputedFrom(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		g := w.group("Explorers")
@@ -197,6 +202,7 @@ func TestV13AnOKMarksTheVersionItWasComputedFrom(t *testing.T) {
 }
 
 func TestV16AnUnansweredGrantThatTakesEffectAfterTheSuspension(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		g := w.group("Explorers")
@@ -219,6 +225,7 @@ func TestV16AnUnansweredGrantThatTakesEffectAfterTheSuspension(t *testing.T) {
 }
 
 func TestV16ALeaseTakenOver(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.mustUpdate(ann.ID, "active", false)
@@ -248,6 +255,7 @@ func TestV16ALeaseTakenOver(t *testing.T) {
 }
 
 func TestV22SuspensionSetsAside(t *testing.T) {
+	t.Parallel()
 	remember := func(w *world) { w.o.Policy.SuspendRemember = 2 * time.Hour }
 	suspended := func(w *world) string {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77", "sso=x(jwt)")
@@ -303,6 +311,7 @@ func TestV22SuspensionSetsAside(t *testing.T) {
 }
 
 func TestV23AnErrorOrACutListingIsNeverAbsence(t *testing.T) {
+	t.Parallel()
 	for _, fault := range []simulator.Fault{
 		{Operation: "listUsers", Kind: "errors"}, {Operation: "listUsers", Kind: "http", HTTP: 500},
 		{Operation: "listUsers", Kind: "reset"}, {Operation: "listUsers", Kind: "empty"},
@@ -331,6 +340,7 @@ func TestV23AnErrorOrACutListingIsNeverAbsence(t *testing.T) {
 }
 
 func TestV23AnOlderLookIsDiscarded(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.lookup("nobody@example.com")
 		var newer *store.Look
@@ -351,6 +361,7 @@ func TestV23AnOlderLookIsDiscarded(t *testing.T) {
 }
 
 func TestV25OurOwnWriteHidesNoAdministrators(t *testing.T) {
+	t.Parallel()
 	o := Options{}.withDefaults()
 	row := &wisdom.User{ID: "u_1", Email: "ann@example.com", Roles: units("CREATOR", "EXPLORER", "VIEWER").assignments(),
 		Attributes: []wisdom.Attribute{{Key: "crm_id", Value: "77", Source: wisdom.Database}, {Key: "region", Value: "emea", Source: wisdom.Database}}}
@@ -388,6 +399,7 @@ func TestV25OurOwnWriteHidesNoAdministrators(t *testing.T) {
 }
 
 func TestV21EveryCallKeepsWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77", "sso=x(jwt)")
 		w.after = func(simulator.Effect) { w.wantKept("ann@example.com") }
@@ -405,6 +417,7 @@ func TestV21EveryCallKeepsWhatIsNotOurs(t *testing.T) {
 }
 
 func TestV42AGroupThatGrantsToSomebodyWithoutARequiredAttribute(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		id := w.lookup("ann@example.com")[0].ID

@@ -106,6 +106,7 @@ func (w *world) slowly(d time.Duration) {
 }
 
 func TestV12WhatQueuesWhileACallIsOnItsWayGoesOutTogether(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.create(person("first@example.com"))
 		w.slowly(time.Second)
@@ -119,6 +120,7 @@ func TestV12WhatQueuesWhileACallIsOnItsWayGoesOutTogether(t *testing.T) {
 }
 
 func TestV14TwoStepsOfOnePersonNeverShareARequest(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ids := w.crowd(30)
 		g, other := w.group("Viewers", ids...), w.group("Explorers")
@@ -153,6 +155,7 @@ func TestV14TwoStepsOfOnePersonNeverShareARequest(t *testing.T) {
 }
 
 func TestV15TakingsLeaveBeforeGivings(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		leaver := w.create(person("leaver@example.com")).ID
 		w.group("Explorers", leaver)
@@ -175,6 +178,7 @@ func TestV15TakingsLeaveBeforeGivings(t *testing.T) {
 }
 
 func TestV15AfterAnOutageLeaversGoFirstAndAtOnce(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		var leavers []string
 		for i := range 3 {
@@ -214,6 +218,7 @@ func TestV15AfterAnOutageLeaversGoFirstAndAtOnce(t *testing.T) {
 }
 
 func TestV15ARequestDoesNotWaitWithAnotherPersonsBackOff(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com")).ID
 		w.group("Explorers", ann)
@@ -238,6 +243,7 @@ func TestV15ARequestDoesNotWaitWithAnotherPersonsBackOff(t *testing.T) {
 // A shared createUsers has one status for all: the one of a hundred whom Email Access Control
 // refuses must not be everybody's refusal, nor a hundred calls.
 func TestV20OneBlockedAddressInASharedCall(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.create(person("first@example.com"))
 		if err := w.sim.SetSettings(simulator.Settings{Block: []string{"p041@example.com"}}); err != nil {
@@ -290,6 +296,7 @@ func poison(email string) func([]wisdom.Mutation) []error {
 }
 
 func TestField08OnePoisonedPersonDoesNotStopTheOthers(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ids := w.crowd(60)
 		w.pass(10 * time.Minute)
@@ -315,6 +322,7 @@ func TestField08OnePoisonedPersonDoesNotStopTheOthers(t *testing.T) {
 }
 
 func TestV20RequestsThatAreNotAnsweredInTimeGetSmaller(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ids := w.crowd(100)
 		w.pass(10 * time.Minute)
@@ -351,6 +359,7 @@ func TestV20RequestsThatAreNotAnsweredInTimeGetSmaller(t *testing.T) {
 }
 
 func TestBatchOfOneSharesNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.create(person("first@example.com"))
 		w.slowly(time.Second)
@@ -370,18 +379,22 @@ func TestBatchOfOneSharesNothing(t *testing.T) {
 // Two processes on one store, of which one is stopped in the middle of a call and goes on after
 // its lease has ended: what it did is not taken for an answer any more, and is looked after (V-16).
 func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com")).ID
 		w.group("Explorers", ann)
 		w.pass(10 * time.Minute)
 
-		stopped := make(chan struct{})
+		stopped, first := make(chan struct{}), atomicBool{v: true}
 		w.watch(func([]wisdom.Mutation) []error {
-			<-stopped // SIGSTOP, before the call has left
+			if first.get() {
+				first.set(false)
+				<-stopped // SIGSTOP, before the call has left
+			}
 			return nil
 		})
 		go w.update(ann, "department", "Sales")
-		synctest.Wait()
+		w.pass(time.Second) // until the rate lets it go
 
 		o := w.o
 		o.WisdomAI = w.dir.wisdom.(*watched).WisdomAI
@@ -415,11 +428,11 @@ func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 }
 
 func TestV17NothingIsSentThatTheLeaseDoesNotOutlive(t *testing.T) {
+	t.Parallel()
+	slow := &slowStore{}
 	inWorld(t, func(w *world) {
 		w.create(person("first@example.com"))
 		v := w.watch(nil)
-		slow := &slowStore{Store: w.dir.store}
-		w.dir.store = slow
 		slow.set(20 * time.Second)
 		go w.dir.CreateUser(w.t.Context(), okta, person("ann@example.com"))
 		w.pass(time.Minute)
@@ -429,6 +442,8 @@ func TestV17NothingIsSentThatTheLeaseDoesNotOutlive(t *testing.T) {
 		slow.set(0)
 		w.pass(10 * time.Minute)
 		w.wantAt("ann@example.com", "no role")
+	}, func(w *world) {
+		w.wrapStore = func(s store.Store) store.Store { slow.Store = s; return slow }
 	})
 }
 
@@ -452,6 +467,7 @@ func (s *slowStore) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 // A group of many gains a role: what differs is the same for all, so it is one createUsers for many.
 func TestARoleForManyIsFewRequests(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		const n = 1000
 		for i := range n {

@@ -104,12 +104,13 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 		return step{}, outcome{}, err
 	}
 	a.Taking = st.taking
+	a.memory.WaitsForLook = false
 	if st.kind != stepNone {
 		switch reason, err := d.halted(tx); {
 		case err != nil:
 			return step{}, outcome{}, err
 		case reason != "": // before anything is recorded or waited for that belongs to a delivery
-			a.Due, a.LastError = now.Add(haltedFor), reason
+			a.Due, a.LastError, a.memory.CallsFail = now.Add(haltedFor), reason, time.Time{}
 			return st, outcome{state: gated, err: errors.New(reason)}, nil
 		}
 	}
@@ -128,11 +129,15 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 			a.Delivered = a.Version // V-13: computed from the newest version
 			d.event(tx, Caller{}, "delivery.delivered", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Version})
 		}
-		a.Due, a.Pending, a.Attempts, a.Failed, a.Taking = time.Time{}, time.Time{}, 0, 0, false
-		a.LastError = a.desired.Problem
+		a.ownFree()
+		a.Due, a.Pending, a.Attempts, a.Taking, a.memory.CallsFail = time.Time{}, time.Time{}, 0, false, time.Time{}
+		d.settleFailed(tx, a)
+		if a.keptByIgnored() {
+			d.looker.noteUnconfirmed(a.CallDeadline.Add(d.o.Listing.Settle))
+		}
 		return st, outcome{state: delivered}, nil
 	case stepWait:
-		a.Due = now.Add(cmp.Or(st.within, parkedFor))
+		a.Due, a.memory.WaitsForLook = now.Add(cmp.Or(st.within, parkedFor)), true
 		a.LastError = "waits for a listing: " + st.reason
 		return st, outcome{state: parked, err: errors.New(a.LastError), after: st.lookAfter}, nil
 	}
@@ -140,7 +145,7 @@ func (d *Directory) next(tx store.Tx, a *account) (step, outcome, error) {
 	case err != nil:
 		return step{}, outcome{}, err
 	case reason != "":
-		a.Due, a.LastError = now.Add(parkedFor), reason
+		a.Due, a.LastError, a.memory.CallsFail = now.Add(parkedFor), reason, time.Time{}
 		return st, outcome{state: gated, err: errors.New(reason)}, nil
 	}
 	return st, outcome{}, nil
@@ -153,9 +158,11 @@ func (d *Directory) open(tx store.Tx, a *account, st step) error {
 	if err := d.recordTaken(tx, a, st); err != nil {
 		return err
 	}
+	a.ownFree()
 	basis := a.actual
 	a.memory.Basis = &basis
 	a.CallOpen, a.CallDeadline = true, now.Add(d.o.Delivery.Deadline)
+	a.Due = now // whoever finds the lease ended goes on at once (V-17)
 	switch {
 	case st.kind == stepCreate:
 		a.CreatedByBridge = true // a believed look lacked him
@@ -165,8 +172,8 @@ func (d *Directory) open(tx store.Tx, a *account, st step) error {
 		a.memory.Swallowed = a.memory.Swallowed.union(d.o.swallowedByHand(a))
 	case st.kind == stepDelete:
 		a.setAsideAlso(a.manual(), a.foreign(), now)
-		if a.memory.Unanswered != nil && a.memory.Unanswered.Deleted {
-			break // the same delete once more
+		if a.repeatsDelete() {
+			break
 		}
 		return d.countDelete(tx, a, now)
 	}
@@ -183,14 +190,18 @@ func (d *Directory) sight(tx store.Tx, now time.Time) (sight, error) {
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return sight{}, err
 	}
-	return sight{now: now, look: look, mayDelete: func() bool { return d.mayDelete(tx, now) }}, nil
+	h, err := d.restoreHold(tx)
+	if err != nil {
+		return sight{}, err
+	}
+	return sight{now: now, look: look, restored: h.Since, mayDelete: func() bool { return d.mayDelete(tx, now) }}, nil
 }
 
 // privilegedGiven are the privileged roles that a call gives because the rules say so (V-40).
 func (d *Directory) privilegedGiven(a *account, st step) []string {
 	var roles []string
 	for _, u := range st.roles.minus(a.actual.Roles) {
-		if d.o.Rules.Privileged(u.Role) && a.desired.Roles.has(u) && !slices.Contains(roles, u.Role) {
+		if d.Rules().Privileged(u.Role) && a.desired.Roles.has(u) && !slices.Contains(roles, u.Role) {
 			roles = append(roles, u.Role)
 		}
 	}
@@ -215,6 +226,9 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		return outcome{}, err
 	}
 	a.CallOpen, a.CallLook, a.RowHash = false, number, 0
+	if err := d.noteCall(tx, a, s.err); err != nil {
+		return outcome{}, err
+	}
 	detail := map[string]any{"call": s.kind}
 	if s.roles != nil || s.kind == stepRoles {
 		detail["roles"] = s.roles
@@ -235,6 +249,7 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 		for _, role := range d.privilegedGiven(a, s.step) {
 			d.event(tx, Caller{}, "role.privileged", a.UserID, a.Email, map[string]any{"role": role})
 		}
+		a.took(s.step)
 		a.answered(s.step)
 		if s.kind == stepDelete {
 			if err := d.settleDelete(tx, a); err != nil {
@@ -262,7 +277,7 @@ func (d *Directory) record(tx store.Tx, a *account, s *sent) (outcome, error) {
 	case s.err.Again && !s.repeated: // the token was renewed: computed anew and sent at once
 		return outcome{}, nil
 	case s.err.Kind == wisdom.Permanent && !s.taking:
-		a.Failed, a.Due = a.Version, time.Time{}
+		a.Failed, a.Due, a.memory.Partial = a.Version, time.Time{}, false
 		return outcome{state: refused, err: s.err}, nil
 	case s.err.Kind == wisdom.NotFound:
 		a.memory.LookAfter = now // a reason to look, not a success (V-18)

@@ -14,11 +14,16 @@ func (d *Directory) resolve(tx store.Tx, userID string, doc Document) (mapping.R
 	if err != nil {
 		return mapping.Result{}, err
 	}
+	return d.o.Rules.Resolve(doc, groupsOf(in)), nil
+}
+
+// groupsOf are groups as rules see them.
+func groupsOf(in []*store.Group) []mapping.Group {
 	groups := make([]mapping.Group, len(in))
 	for i, g := range in {
 		groups[i] = mapping.Group{ID: g.ID, DisplayName: g.DisplayName, ExternalID: g.ExternalID}
 	}
-	return d.o.Rules.Resolve(doc, groups), nil
+	return groups
 }
 
 // desire is what is wanted of the account of a user who is not deleted.
@@ -32,6 +37,11 @@ func (d *Directory) desire(u *store.User, res mapping.Result) desired {
 	w := desired{State: present, Roles: newGrants(res.Grants...), Attributes: d.identity(u, "active")}
 	for k, v := range res.Attributes {
 		w.Attributes[k] = v
+	}
+	for _, k := range res.FreeKeys {
+		if !d.o.Rules.MayTakeOver(k) {
+			w.Free = append(w.Free, k)
+		}
 	}
 	for _, p := range res.Problems {
 		if p.Kind != mapping.NoAddress {
@@ -105,10 +115,14 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		if a.EmailKey == res.EmailKey {
 			a.Tenant, a.UserID = d.o.Tenant, u.ID // an adopted one was nobody's
-			if err := d.reactivate(tx, a); err != nil {
+			if err := errors.Join(d.written(tx, a), d.reactivate(tx, a)); err != nil {
 				return nil, err
 			}
-			changed := a.want(d.desire(u, res), tx.Now())
+			w := d.desire(u, res)
+			if err := d.refuseContested(a, w); err != nil {
+				return nil, err
+			}
+			changed := a.want(w, tx.Now())
 			return ids(a, changed), a.put(tx)
 		}
 		if d.o.Policy.OnRename == "refuse" {
@@ -118,6 +132,9 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		old = a
 		old.Tenant, old.UserID = d.o.Tenant, u.ID
+		if err := d.written(tx, old); err != nil {
+			return nil, err
+		}
 	}
 	a, err := d.claim(tx, u, res, adopting)
 	if err != nil {
@@ -145,7 +162,11 @@ func (d *Directory) point(tx store.Tx, by Caller, u *store.User, res mapping.Res
 		}
 		touched = append(touched, old.ID)
 	}
-	a.want(d.desire(u, res), now)
+	w := d.desire(u, res)
+	if err := d.refuseContested(a, w); err != nil {
+		return nil, err
+	}
+	a.want(w, now)
 	if err := a.put(tx); err != nil {
 		return nil, err
 	}
@@ -177,7 +198,18 @@ func (d *Directory) claim(tx store.Tx, u *store.User, res mapping.Result, adopti
 	if err != nil {
 		return nil, err
 	}
+	if a.Tenant != "" && a.Tenant != d.o.Tenant {
+		// Only where the tenants' bounds were changed: whom another manages does not exist here (V-36).
+		return nil, &Error{Kind: Conflict, Attribute: "emails", Detail: fmt.Sprintf(
+			"the address %s is not this tenant's to manage: another one on the same WisdomAI workspace has it", d.o.Rules.ShowAddress(res.Email))}
+	}
 	holder, err := tx.UserByAccount(a.ID)
+	if err == nil && holder.Tenant != d.o.Tenant && !holder.Managed { // shown elsewhere, while the bounds were others
+		if err := tx.HideUser(holder.Tenant, holder.ID); err != nil {
+			return nil, err
+		}
+		err = store.ErrNotFound
+	}
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		if a.Present && !a.Former && !adopting && d.o.Policy.OnRenameConflict != "adopt" { // there, and not shown
@@ -276,6 +308,9 @@ func (d *Directory) suspend(tx store.Tx, by Caller, u *store.User, res mapping.R
 		if err := d.recordRemoval(tx, by, u, a, removedDeactivated, nil); err != nil {
 			return nil, err
 		}
+	}
+	if err := d.written(tx, a); err != nil {
+		return nil, err
 	}
 	a.setAsideKept(tx.Now())
 	changed := a.want(d.desire(u, res), tx.Now())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,10 +20,12 @@ type Directory struct {
 	wisdom WisdomAI
 	holder string // of leases: this process
 
+	rules  rulesKept
 	looker *looker
 	queue  *queue
 	guard  Guard
 	wake   chan struct{} // has an element when accounts may have become due
+	polls  atomic.Int64  // pollEvery, but where a test lets days pass
 
 	breadth breadth
 
@@ -36,27 +39,29 @@ type Directory struct {
 		users map[string]*creating // by SCIM id
 	}
 	background sync.WaitGroup
+	accepting  acceptances // V-37
 }
 
 // New makes a Directory and records, or checks, which workspace the store's rows of
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
-	d := &Directory{o: o.withDefaults(), store: o.Store, wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
-	d.queue = newQueue(d.o.Delivery.Concurrency)
-	d.guard = d.o.Guard
-	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
-	d.looker = newLooker(d)
-	d.creating.users = map[string]*creating{}
-	err := d.store.Update(ctx, func(tx store.Tx) error {
+	d := newDirectory(o)
+	err := o.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.loadRules(tx); err != nil {
+			return err
+		}
 		t, err := tx.Tenant(o.Tenant)
 		switch {
 		case errors.Is(err, store.ErrNotFound):
-			return tx.PutTenant(&store.Tenant{Name: o.Tenant, Workspace: o.Workspace, Created: tx.Now()})
+			return d.begin(tx)
 		case err != nil:
 			return err
 		case t.Workspace != o.Workspace:
 			return fmt.Errorf("tenant %q of this store belongs to WisdomAI workspace %s, the configuration says %s: "+
-				"use another store file, or put the old workspace back", o.Tenant, t.Workspace, o.Workspace)
+				"put the old workspace back, or move the tenant with `scimbridge tenant rebind --tenant %[1]s`", o.Tenant, t.Workspace, o.Workspace)
+		}
+		if err := d.bound(tx); err != nil {
+			return err
 		}
 		s, err := d.standing(tx)
 		if d.looker.standing = s; s.applied != nil {
@@ -68,14 +73,30 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 		return nil, err
 	}
 	d.o.Shared.join(d)
-	return d, nil
+	_, _, err = d.seeAcceptance(ctx)
+	return d, err
+}
+
+// newDirectory makes a Directory that has read nothing.
+func newDirectory(o Options) *Directory {
+	d := &Directory{o: o.withDefaults(), wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
+	d.rules.steady = &steadyStore{Store: o.Store}
+	d.rules.offered = make(chan struct{}, 1)
+	d.store = d.rules.steady
+	d.polls.Store(int64(pollEvery))
+	d.queue = newQueue(d.o.Delivery.Concurrency)
+	d.guard = d.o.Guard
+	d.breadth.most, d.breadth.now = d.o.Delivery.Share, d.o.Delivery.Share
+	d.looker = newLooker(d)
+	d.creating.users = map[string]*creating{}
+	return d
 }
 
 // Run converges until ctx is done: it takes up what an earlier process left pending,
 // makes looks and delivers. It returns when everything it started has ended; a
 // call that was on its way then is recorded as unanswered.
 func (d *Directory) Run(ctx context.Context) error {
-	if err := d.takeUp(ctx); err != nil {
+	if err := errors.Join(d.approveFirst(ctx), d.takeUp(ctx)); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -86,6 +107,7 @@ func (d *Directory) Run(ctx context.Context) error {
 		wg.Go(func() { d.work(ctx, i == 0 && d.o.Delivery.Concurrency > 1) })
 	}
 	wg.Go(func() { d.schedule(ctx) })
+	wg.Go(func() { d.keepRules(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
 	wg.Go(func() { d.watch(ctx) })
 	wg.Go(func() { d.prune(ctx) })

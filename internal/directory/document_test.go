@@ -6,6 +6,7 @@ import (
 )
 
 func TestNumbersKeepTheirDigits(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		const big = "9007199254740993" // 2^53 + 1
 		ann := w.create(person("ann@example.com"))
@@ -26,6 +27,7 @@ func TestNumbersKeepTheirDigits(t *testing.T) {
 }
 
 func TestFoldNameIsIdempotent(t *testing.T) {
+	t.Parallel()
 	for _, s := range []string{"Ann@Example.com", "Ｚｏë", "Zoe\u0308", "STRASSE", "straße", "İstanbul", "ΣΊΣΥΦΟΣ", ""} {
 		once := FoldName(s)
 		if twice := FoldName(once); twice != once {

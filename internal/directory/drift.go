@@ -122,8 +122,8 @@ func (a *account) differs(found difference, look *store.Look, settled, repairs b
 	return true, df.Contested
 }
 
-// contested reports whether a repair of the item has been undone too often.
-func (a *account) contested(item difference) bool {
+// isContested reports whether a repair of the item has been undone too often.
+func (a *account) isContested(item difference) bool {
 	return slices.ContainsFunc(a.memory.Drift, func(df difference) bool { return df.Contested && df.is(item) })
 }
 
@@ -160,7 +160,7 @@ func (o *Options) drift(a *account, now actual, look *store.Look, settled bool) 
 		for _, unit := range had.filter(func(u grant) bool { return !now.Roles.covers(u) }) {
 			lost := difference{Kind: DriftLost, Unit: &unit}
 			news, contested := a.differs(lost, look, settled, o.Drift.Lost == "repair")
-			left := o.Drift.Lost != "repair" || a.contested(lost)
+			left := o.Drift.Lost != "repair" || a.isContested(lost)
 			if left {
 				a.memory.Lost = a.memory.Lost.union(grants{unit})
 			}
@@ -179,7 +179,7 @@ func (o *Options) drift(a *account, now actual, look *store.Look, settled bool) 
 		repairs := o.Drift.Changed != "report" || strings.HasPrefix(k, "scim_")
 		changed := difference{Kind: DriftChanged, Key: k}
 		news, contested := a.differs(changed, look, settled, repairs)
-		left := !repairs || a.contested(changed)
+		left := !repairs || a.isContested(changed)
 		if left && !slices.Contains(a.memory.Left, k) {
 			a.memory.Left = append(a.memory.Left, k)
 		}
@@ -330,7 +330,7 @@ func (o *Options) driftBack(a *account, row *wisdom.User, look *store.Look) []fi
 func (o *Options) driftGone(a *account, had grants, look *store.Look) []finding {
 	deleted := difference{Kind: DriftDeleted}
 	_, contested := a.differs(deleted, look, true, o.Drift.Lost == "repair")
-	left := o.Drift.Lost != "repair" || a.contested(deleted)
+	left := o.Drift.Lost != "repair" || a.isContested(deleted)
 	if left {
 		a.memory.LostPerson = true
 		a.memory.Lost = a.memory.Lost.union(had)

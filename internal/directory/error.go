@@ -22,6 +22,7 @@ type Error struct {
 	Attribute  string        // the SCIM attribute concerned, or ""
 	Detail     string        // one sentence for the IdP's administrator
 	RetryAfter time.Duration // Unavailable
+	Recorded   bool          // Unavailable: what was asked for is committed all the same, and will be delivered (V-37)
 }
 
 func (e *Error) Error() string {

@@ -11,6 +11,7 @@ import (
 // Field lesson 1: a run deleted what another system owned, and a pull request to make that opt-in
 // was never merged. Here an IdP's clean-up run deletes everybody whom it finds and does not know.
 func TestField01NothingIsTouchedThatTheBridgeDidNotPutThere(t *testing.T) {
+	t.Parallel()
 	// cleanUp invites ten by hand and has the IdP delete everybody it is shown.
 	cleanUp := func(w *world) (refused int) {
 		w.keyOf(owner)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestField08OneWhoCannotBeDeliveredStopsNobody(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(time.Second)
 		w.down.set(true)
@@ -41,6 +42,7 @@ func TestField08OneWhoCannotBeDeliveredStopsNobody(t *testing.T) {
 }
 
 func TestField08AlreadyAbsentIsASuccessOnceALookShowsIt(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.pass(20 * time.Minute)
@@ -65,6 +67,7 @@ func TestField08AlreadyAbsentIsASuccessOnceALookShowsIt(t *testing.T) {
 }
 
 func TestField12EntraDeletesWithActiveFalse(t *testing.T) {
+	t.Parallel()
 	for policy, want := range map[string]string{"suspend": "no role", "delete": "-"} {
 		t.Run("on_deactivate="+policy, func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -87,6 +90,7 @@ func TestField12EntraDeletesWithActiveFalse(t *testing.T) {
 }
 
 func TestField17TheQueueIsStateNotEvents(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		const people = 20
 		var ids []string
@@ -138,6 +142,7 @@ func TestField17TheQueueIsStateNotEvents(t *testing.T) {
 }
 
 func TestField20SuccessIsWhatTheTargetSaid(t *testing.T) {
+	t.Parallel()
 	for _, kind := range []string{"status", "errors", "http", "reset", "hang", "after", "noeffect"} {
 		t.Run(kind, func(t *testing.T) {
 			inWorld(t, func(w *world) {

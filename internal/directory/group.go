@@ -12,14 +12,24 @@ import (
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
-// CreateGroup creates a group. Errors: Conflict (unique names), Invalid (unknown member), Unavailable.
-// The answer carries Members.
+// CreateGroup creates a group, or replays a create that was recorded and answered 503 (V-37).
+// Errors: Conflict (unique names), Invalid (unknown member), Unavailable. The answer carries Members.
 func (d *Directory) CreateGroup(ctx context.Context, by Caller, draft GroupDraft) (Group, error) {
 	var id string
+	var replay bool
 	err := d.writeGroup(ctx, by, func(tx store.Tx, w *groupWrite) error {
+		key := FoldName(draft.DisplayName)
+		again, err := d.unansweredGroup(tx, key, draft.ExternalID)
+		if err != nil {
+			return err
+		}
+		if replay = again != nil; replay {
+			id = again.ID
+			return w.change(by, again, replacing(draft))
+		}
 		now := tx.Now()
 		id = uuid.NewString()
-		w.group = &store.Group{Tenant: d.o.Tenant, ID: id, DisplayName: draft.DisplayName, DisplayNameKey: FoldName(draft.DisplayName),
+		w.group = &store.Group{Tenant: d.o.Tenant, ID: id, DisplayName: draft.DisplayName, DisplayNameKey: key,
 			ExternalID: draft.ExternalID, Version: 1, Created: now, Modified: now}
 		if err := d.checkGroupName(tx, w.group); err != nil {
 			return err
@@ -33,10 +43,52 @@ func (d *Directory) CreateGroup(ctx context.Context, by Caller, draft GroupDraft
 		d.event(tx, by, "group.create", id, "", map[string]any{"displayName": draft.DisplayName, "externalId": draft.ExternalID, "added": w.added})
 		return nil
 	})
+	var refused *Error
+	recorded := errors.As(err, &refused) && refused.Recorded
+	if recorded != replay && (recorded || err == nil) {
+		if err := d.noteUnansweredGroup(ctx, id, recorded); err != nil {
+			return Group{}, err
+		}
+	}
 	if err != nil {
 		return Group{}, err
 	}
 	return d.Group(ctx, id, true)
+}
+
+// mostUnanswered bounds the groups that are remembered as created and answered 503. An IdP's
+// first push into an outage is some hundreds.
+const mostUnanswered = 5000
+
+// unansweredGroup is the group of this name and externalId whose create was recorded and answered
+// 503, nil if there is none: the IdP, which knows nothing of it, repeats its POST.
+func (d *Directory) unansweredGroup(tx store.Tx, nameKey, externalID string) (*store.Group, error) {
+	ids, err := readState[[]string](tx, d.ofTenant("unanswered groups"))
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	named, err := tx.GroupsByName(d.o.Tenant, nameKey)
+	for _, g := range named {
+		if g.ExternalID == externalID && slices.Contains(ids, g.ID) {
+			return g, err
+		}
+	}
+	return nil, err
+}
+
+// noteUnansweredGroup remembers, or forgets, that a group's create was answered 503.
+func (d *Directory) noteUnansweredGroup(ctx context.Context, id string, unanswered bool) error {
+	return d.store.Update(context.WithoutCancel(ctx), func(tx store.Tx) error {
+		ids, err := readState[[]string](tx, d.ofTenant("unanswered groups"))
+		if err != nil {
+			return err
+		}
+		ids = slices.DeleteFunc(ids, func(other string) bool { return other == id })
+		if unanswered {
+			ids = append(ids, id)
+		}
+		return writeState(tx, d.ofTenant("unanswered groups"), ids[max(0, len(ids)-mostUnanswered):])
+	})
 }
 
 // Group reads one group. Errors: NotFound.
@@ -98,15 +150,19 @@ func (d *Directory) Groups(ctx context.Context, q GroupQuery) (total int, page [
 
 // ReplaceGroup is PUT: name, externalId and the whole list of members. The answer carries Members.
 func (d *Directory) ReplaceGroup(ctx context.Context, by Caller, id string, pre Precondition, draft GroupDraft) (Group, error) {
+	if _, err := d.UpdateGroup(ctx, by, id, pre, replacing(draft)); err != nil {
+		return Group{}, err
+	}
+	return d.Group(ctx, id, true)
+}
+
+// replacing are the changes that make a group what a draft says.
+func replacing(draft GroupDraft) []GroupChange {
 	members := draft.Members
 	if members == nil {
 		members = []MemberRef{}
 	}
-	changes := []GroupChange{{SetDisplayName: &draft.DisplayName}, {SetExternalID: &draft.ExternalID}, {ReplaceMembers: &members}}
-	if _, err := d.UpdateGroup(ctx, by, id, pre, changes); err != nil {
-		return Group{}, err
-	}
-	return d.Group(ctx, id, true)
+	return []GroupChange{{SetDisplayName: &draft.DisplayName}, {SetExternalID: &draft.ExternalID}, {ReplaceMembers: &members}}
 }
 
 // UpdateGroup is PATCH: changes in order, all or none. The answer has no Members. What changes nothing leaves the version.
@@ -120,36 +176,8 @@ func (d *Directory) UpdateGroup(ctx context.Context, by Caller, id string, pre P
 		if err := pre.check(g.Version); err != nil {
 			return err
 		}
-		before := *g
-		w.group = g
-		for _, c := range changes {
-			if err := w.apply(c); err != nil {
-				return err
-			}
-		}
-		renamed := g.DisplayName != before.DisplayName
-		if renamed {
-			if err := d.checkGroupName(tx, g); err != nil {
-				return err
-			}
-			if err := w.renamed(&before); err != nil {
-				return err
-			}
-		} else if g.ExternalID != before.ExternalID {
-			if err := w.renamed(&before); err != nil {
-				return err
-			}
-		}
-		w.compact()
-		if renamed || g.ExternalID != before.ExternalID || len(w.added)+len(w.removed) > 0 {
-			g.Version++
-			g.Modified = tx.Now()
-			if err := tx.PutGroup(g); err != nil {
-				return err
-			}
-			d.event(tx, by, "group.update", g.ID, "", map[string]any{
-				"before": map[string]string{"displayName": before.DisplayName, "externalId": before.ExternalID},
-				"after":  map[string]string{"displayName": g.DisplayName, "externalId": g.ExternalID}, "added": w.added, "removed": w.removed})
+		if err := w.change(by, g, changes); err != nil {
+			return err
 		}
 		group, err = d.showGroup(tx, g, false)
 		return err
@@ -214,5 +242,5 @@ func (d *Directory) writeGroup(ctx context.Context, by Caller, fn func(store.Tx,
 		return translate(err)
 	}
 	d.deliverNow(ctx, slices.Compact(touched))
-	return nil
+	return d.accepted(ctx)
 }

@@ -22,6 +22,42 @@ type groupWrite struct {
 	affected map[string]bool
 }
 
+// change makes the changes of a PATCH, in order, and records what came of them.
+func (w *groupWrite) change(by Caller, g *store.Group, changes []GroupChange) error {
+	before := *g
+	w.group = g
+	for _, c := range changes {
+		if err := w.apply(c); err != nil {
+			return err
+		}
+	}
+	renamed := g.DisplayName != before.DisplayName
+	if renamed {
+		if err := w.d.checkGroupName(w.tx, g); err != nil {
+			return err
+		}
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	} else if g.ExternalID != before.ExternalID {
+		if err := w.renamed(&before); err != nil {
+			return err
+		}
+	}
+	w.compact()
+	if renamed || g.ExternalID != before.ExternalID || len(w.added)+len(w.removed) > 0 {
+		g.Version++
+		g.Modified = w.tx.Now()
+		if err := w.tx.PutGroup(g); err != nil {
+			return err
+		}
+		w.d.event(w.tx, by, "group.update", g.ID, "", map[string]any{
+			"before": map[string]string{"displayName": before.DisplayName, "externalId": before.ExternalID},
+			"after":  map[string]string{"displayName": g.DisplayName, "externalId": g.ExternalID}, "added": w.added, "removed": w.removed})
+	}
+	return nil
+}
+
 // apply makes one change.
 func (w *groupWrite) apply(c GroupChange) error {
 	switch {
@@ -150,6 +186,11 @@ func (w *groupWrite) resolve(ref MemberRef) (*store.Member, error) {
 	} else if !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
+	if ref.Type != "User" && refused.Kind == NotFound {
+		if err := w.d.unknown(w.tx, "group", ref.ID); !errors.As(err, &refused) {
+			return nil, err
+		}
+	}
 	switch {
 	case refused.Kind == Unavailable:
 		return nil, refused
@@ -215,6 +256,10 @@ func (w *groupWrite) finish() ([]int64, error) {
 	if err := w.tx.TouchUsers(d.o.Tenant, ids, now); err != nil {
 		return nil, err
 	}
+	rebuilt, err := d.rebuildState(w.tx)
+	if err != nil {
+		return nil, err
+	}
 	var touched []int64
 	lost := 0
 	for _, id := range ids {
@@ -227,6 +272,11 @@ func (w *groupWrite) finish() ([]int64, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if !rebuilt.Since.IsZero() {
+			if err := d.groupWritten(w.tx, u, w.group); err != nil {
+				return nil, err
+			}
 		}
 		accounts, less, err := d.recompute(w.tx, u)
 		if err != nil {

@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -135,31 +134,55 @@ func (d *Directory) eachPending(ctx context.Context, fn func(store.Tx, *account)
 // watch says in the log what begins and ends to hold the tenant up: a pause that a command
 // made, and that writes are no longer answered with success (V-37). It runs until ctx is done.
 func (d *Directory) watch(ctx context.Context) {
-	timer := time.NewTicker(pollEvery)
+	timer := time.NewTimer(d.poll())
 	defer timer.Stop()
-	var was string
-	for {
-		var reason string
+	var halted string
+	refusing := false
+	var held string
+	for ctx.Err() == nil {
+		if err := d.hearWish(ctx); err != nil && ctx.Err() == nil {
+			d.o.Log.Error("what commands ask for could not be read", "error", err)
+		}
 		err := d.store.View(ctx, func(tx store.Tx) error {
-			var err error
-			reason, err = d.halted(tx)
-			return err
+			restored, err := d.restoreHold(tx)
+			if err != nil {
+				return err
+			}
+			switch {
+			case restored.ID == held:
+			case restored.ID != "":
+				d.o.Log.Warn("ALL GIVING IS HELD: the database was restored. Takings go on. `scimbridge reconcile --after-restore` shows what would be given, and lets it go",
+					"since", restored.Since, "why", restored.Why)
+			default:
+				d.o.Log.Warn("the restore is confirmed: giving goes on")
+			}
+			held = restored.ID
+			reason, err := d.halted(tx)
+			if err != nil || reason == halted {
+				return err
+			}
+			if reason != "" {
+				d.o.Log.Warn("NOTHING IS DELIVERED, no removal of access either: writes are recorded and answered", "reason", reason)
+			} else {
+				d.o.Log.Warn("deliveries go on", "were", halted)
+			}
+			halted = reason
+			return nil
 		})
-		switch {
-		case err != nil && ctx.Err() == nil && !errors.Is(err, store.ErrClosed):
-			d.o.Log.Error("what holds the tenant up could not be read", "error", err)
-		case err != nil:
-		case reason != "" && reason != was:
-			d.o.Log.Warn("NOTHING IS DELIVERED, takings neither: writes are recorded and answered", "reason", reason)
-			was = reason
-		case reason == "" && was != "":
-			d.o.Log.Warn("deliveries go on", "ended", was)
-			was = ""
+		if err == nil {
+			var now, was Acceptance
+			if now, was, err = d.seeAcceptance(ctx); err == nil && now.Refusing != refusing {
+				refusing = now.Refusing
+				err = d.tellAcceptance(ctx, now, was)
+			}
+		}
+		if err != nil && ctx.Err() == nil {
+			d.o.Log.Error("what holds the tenant up could not be told", "error", err)
 		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-timer.C:
+			timer.Reset(d.poll())
 		}
 	}
 }

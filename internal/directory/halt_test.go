@@ -20,6 +20,7 @@ func (w *world) beside() *Directory {
 }
 
 func TestObserveRecordsAndDeliversNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		w.invite("old@example.com", "CREATOR")
@@ -72,6 +73,7 @@ func TestObserveRecordsAndDeliversNothing(t *testing.T) {
 
 // A refused create cannot be rolled back after its 201: it stays, failed and visible (V-04).
 func TestV04ACreateRefusedAfterItWasObserved(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.pass(time.Minute)
@@ -88,6 +90,7 @@ func TestV04ACreateRefusedAfterItWasObserved(t *testing.T) {
 }
 
 func TestPauseStopsEverythingUntilItIsEnded(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)
@@ -133,6 +136,7 @@ func TestPauseStopsEverythingUntilItIsEnded(t *testing.T) {
 // What waits out a halt is planned once, so that it is known whether it takes access, and
 // then costs nothing.
 func TestAHaltCostsNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		g := w.group("Explorers", ann.ID)

@@ -27,7 +27,10 @@ import (
 // Administrators act only while everything is at rest, and are looked at before the
 // next write: what they do between a look and a write is V-26's, and counted by its own test.
 func TestRandomHistories(t *testing.T) {
-	seeds := 25
+	seeds := 15
+	if raced {
+		seeds = 3
+	}
 	if s := os.Getenv("SCIMBRIDGE_TEST_SEEDS"); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {

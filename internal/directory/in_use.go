@@ -9,25 +9,30 @@ import (
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
-// InUse says whose an address of the workspace is, as far as the store knows: "" if it is nobody's
-// that the bridge manages, or managed. It is for what must not meet anybody's person, such
-// as a write that only tries something (V-18).
-func (d *Directory) InUse(ctx context.Context, address string) (by string, err error) {
+// InUse says why an address is not for trying something on: somebody's whom the bridge manages, or
+// managed, or a protected one. "" if it is neither; that nobody is there at WisdomAI only a look
+// can tell (V-18).
+func (d *Directory) InUse(ctx context.Context, address string) (why string, err error) {
 	err = d.store.View(ctx, func(tx store.Tx) error {
-		a, err := tx.AccountByEmail(d.o.Workspace, mapping.FoldAddress(address))
-		switch {
-		case errors.Is(err, store.ErrNotFound):
-			return nil
-		case err != nil:
+		key := mapping.FoldAddress(address)
+		a := &account{Account: &store.Account{Workspace: d.o.Workspace, EmailKey: key, Email: address}}
+		switch row, err := tx.AccountByEmail(d.o.Workspace, key); {
+		case err == nil:
+			if a, err = decodeAccount(row); err != nil {
+				return err
+			}
+		case !errors.Is(err, store.ErrNotFound):
 			return err
-		case a.UserID == "":
-			return nil
 		}
-		by = fmt.Sprintf("user %s of tenant %s", a.UserID, a.Tenant)
-		if a.Former {
-			by = "a former address of " + by
+		switch {
+		case a.UserID != "" && a.Former:
+			why = fmt.Sprintf("the address was that of user %s of tenant %s", a.UserID, a.Tenant)
+		case a.UserID != "":
+			why = fmt.Sprintf("the address is that of user %s of tenant %s", a.UserID, a.Tenant)
+		default:
+			why, err = d.protectedByName(tx, a)
 		}
-		return nil
+		return err
 	})
-	return by, err
+	return why, err
 }

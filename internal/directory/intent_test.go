@@ -12,6 +12,7 @@ import (
 )
 
 func TestV01WhatIsCommittedIsDelivered(t *testing.T) {
+	t.Parallel()
 	t.Run("a leaver whose deactivation arrived while WisdomAI was down", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			ann := w.create(person("ann@example.com"))
@@ -40,6 +41,7 @@ func TestV01WhatIsCommittedIsDelivered(t *testing.T) {
 }
 
 func TestV02DeactivationIsNeverRefused(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		bob := w.create(person("bob@example.com"))
@@ -72,6 +74,7 @@ func TestV02DeactivationIsNeverRefused(t *testing.T) {
 }
 
 func TestV03AnActiveUserNeedsAnAddress(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		doc := person("ann")
 		doc["emails"] = []any{map[string]any{"value": "not an address"}}
@@ -86,6 +89,7 @@ func TestV03AnActiveUserNeedsAnAddress(t *testing.T) {
 }
 
 func TestV04ARefusedCreateIsRolledBack(t *testing.T) {
+	t.Parallel()
 	block := func(w *world) {
 		if err := w.sim.SetSettings(simulator.Settings{EmptyRoles: "clears", Delete: "args", Roles: "roleId", ExistingAttributes: "ignore", ListingLag: "0s", Block: []string{"ann@example.com"}}); err != nil {
 			w.t.Fatal(err)
@@ -124,6 +128,7 @@ func TestV04ARefusedCreateIsRolledBack(t *testing.T) {
 }
 
 func TestV05RepeatedPOST(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		doc := person("ann@example.com", "externalId", "00u1")
 		first, err := w.dir.CreateUser(w.t.Context(), okta, doc)
@@ -158,6 +163,7 @@ func TestV05RepeatedPOST(t *testing.T) {
 }
 
 func TestV05FiftyParallelCreates(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		var mu sync.Mutex
 		created, conflicts := 0, 0
@@ -190,6 +196,7 @@ func TestV05FiftyParallelCreates(t *testing.T) {
 }
 
 func TestV06AGroupWriteNeverFailsForOneMember(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		bob := w.create(person("bob@example.com"))
@@ -212,6 +219,7 @@ func TestV06AGroupWriteNeverFailsForOneMember(t *testing.T) {
 }
 
 func TestV07Adoption(t *testing.T) {
+	t.Parallel()
 	t.Run("POST of somebody invited by hand keeps what he has and the id he is shown under", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.invite("ann@example.com", "CREATOR", "crm_id=77", "sso=x(jwt)")
@@ -301,6 +309,7 @@ func (w *world) wantKept(email string) {
 }
 
 func TestV08DeletingSomebodyWhomTheBridgeDidNotCreate(t *testing.T) {
+	t.Parallel()
 	for _, adopted := range []bool{false, true} {
 		t.Run(fmt.Sprintf("adopted %v", adopted), func(t *testing.T) {
 			inWorld(t, func(w *world) {
@@ -340,6 +349,7 @@ func TestV08DeletingSomebodyWhomTheBridgeDidNotCreate(t *testing.T) {
 }
 
 func TestV29BeforeTheFirstBelievedLook(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.down.set(true)
 		w.stop()
@@ -382,6 +392,7 @@ func TestV29BeforeTheFirstBelievedLook(t *testing.T) {
 }
 
 func TestV01AClientThatHangsUpLosesNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ctx, cancel := context.WithCancel(w.t.Context())
 		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "latency", Latency: "3s"})

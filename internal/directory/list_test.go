@@ -31,6 +31,7 @@ func (w *world) names(q UserQuery) (names []string, page []User) {
 }
 
 func TestOrders(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		for _, p := range [][3]string{{"d", "3", "x"}, {"b", "", "y"}, {"c", "1", ""}, {"a", "2", "X"}} {
 			doc := person(p[0] + "@example.com")
@@ -92,6 +93,7 @@ func TestOrders(t *testing.T) {
 
 // TestLongKeys: what a value is beyond MostKey takes no memory and has no say.
 func TestLongKeys(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		long := strings.Repeat("x", MostKey)
 		ids := []string{w.create(person("a@example.com", "title", long+"2")).ID, w.create(person("b@example.com", "title", long+"1")).ID}

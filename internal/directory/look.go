@@ -58,6 +58,11 @@ func (d *Directory) look(ctx context.Context) (store.Look, error) {
 	if err == nil {
 		err = d.apply(kept, look, accounts, v)
 	}
+	for _, n := range d.neighbours() {
+		if err == nil {
+			err = n.rebuildIfNew(kept)
+		}
+	}
 	if cause := context.Cause(kept); cause != nil && ctx.Err() == nil {
 		err = cause
 	}
@@ -154,6 +159,9 @@ func (d *Directory) endLook(ctx context.Context, look *store.Look, accounts map[
 		look.Ended = tx.Now()
 		if _, err := d.ownTurn(tx, look); err != nil {
 			return err // whoever took it for dead has said what became of it
+		}
+		if err := d.noteLook(tx, look.State, err); err != nil {
+			return err
 		}
 		if err == nil {
 			if err := d.believe(tx, look, accounts, v); err != nil {
@@ -312,6 +320,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	if !wasPresent {
 		wasID = a.memory.GoneID
 	}
+	restored, err := d.restoreHold(tx)
+	if err != nil {
+		return err
+	}
+	before := a.memory
 	whose := d.whose(a)
 	if whose != nil {
 		d = whose
@@ -319,6 +332,9 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	found := d.o.observe(a, look, row)
 	if removed {
 		found = d.o.observeRemoval(a, look)
+	}
+	if restored.ID != "" {
+		found = a.changedMeanwhile(before, found)
 	}
 	for _, f := range found {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
@@ -331,6 +347,11 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 			return err
 		}
 	}
+	goneID := ""
+	if !wasPresent {
+		goneID = wasID
+	}
+	d.noteEffect(tx, a, look, row, goneID)
 	another := row != nil && row.ID != wasID && (wasID != "" || !wasPresent)
 	if a.Former && another && !a.overlaps(look) && a.Uncertain.IsZero() && a.Delivered == a.Version {
 		// Somebody was invited anew at a former user's address: he is his own man (V-09).
@@ -434,6 +455,7 @@ func (d *Directory) settle(tx store.Tx, look *store.Look, id int64) error {
 	if d.o.confirm(a, s) {
 		d.event(tx, Caller{}, "delivery.confirmed", a.UserID, a.Email, map[string]any{"state": a.desired.State, "version": a.Confirmed, "look": look.Number})
 	} else {
+		d.unsettled(tx, a)
 		d.wakeScheduler()
 	}
 	return a.put(tx)

@@ -17,6 +17,7 @@ type looker struct {
 	o    *Options
 	look func(context.Context) (store.Look, error) // makes one look and applies it
 	read func(context.Context) (standing, error)
+	poll func() time.Duration // how often it is read
 	// ended is told of every attempt of its own, and of every look of others that was
 	// applied, after those who ask are answered by it.
 	ended func(context.Context, store.Look, error)
@@ -33,7 +34,7 @@ type looker struct {
 }
 
 func newLooker(d *Directory) *looker {
-	return &looker{o: &d.o, look: d.look, ended: d.looked, changed: make(chan struct{}), poke: make(chan struct{}, 1),
+	return &looker{o: &d.o, look: d.look, ended: d.looked, poll: d.poll, changed: make(chan struct{}), poke: make(chan struct{}, 1),
 		read: func(ctx context.Context) (s standing, err error) {
 			err = d.store.View(ctx, func(tx store.Tx) error {
 				s, err = d.standing(tx)
@@ -80,6 +81,10 @@ func (l *looker) noteUnconfirmed(at time.Time) {
 	l.mu.Lock()
 	l.settleAt = earlier(l.settleAt, at)
 	l.mu.Unlock()
+	select {
+	case l.poke <- struct{}{}:
+	default:
+	}
 }
 
 // earlier is the earlier of two times, of which zero is none.
@@ -127,6 +132,10 @@ func (l *looker) ensure(ctx context.Context, t time.Time) error {
 	}
 }
 
+// Look waits for a listing that begins from now on and is applied. It is for who has to know
+// what there is right now; reads and deliveries see to their freshness by themselves.
+func (d *Directory) Look(ctx context.Context) error { return d.looker.ensure(ctx, d.o.Now()) }
+
 // believed reports whether there ever was a believed look.
 func (l *looker) believed() bool {
 	l.mu.Lock()
@@ -163,7 +172,7 @@ func (l *looker) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		l.sync(ctx)
 		l.mu.Lock()
-		wait := min(l.due().Sub(l.o.Now()), pollEvery)
+		wait := min(l.due().Sub(l.o.Now()), l.poll())
 		if l.standing.busy {
 			wait = whileBusy
 		}

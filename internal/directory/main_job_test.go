@@ -6,6 +6,7 @@ import (
 )
 
 func TestJoinerMoverLeaver(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		if got := w.lookup("ann@example.com"); len(got) != 0 {
 			w.t.Fatalf("lookup before the create found %v", got)

@@ -239,6 +239,7 @@ func (o *Options) confirm(a *account, s sight) bool {
 	a.Uncertain = time.Time{}
 	a.givenBack()
 	a.settleDrift()
-	a.memory.Basis, a.memory.Seen = nil, nil
+	a.memory.Basis, a.memory.Seen, a.memory.Took = nil, nil, nil
+	a.heeded(s.now)
 	return true
 }

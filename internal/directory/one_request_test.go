@@ -11,6 +11,7 @@ import (
 // TestB25WritesOfOneRequestWaitTogether: the operations of a bulk wait no longer for their
 // deliveries than one write, and all are delivered (V-06).
 func TestB25WritesOfOneRequestWaitTogether(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("first@example.com") // a look, so that the creates wait for their calls alone
 		w.lookup("nobody@example.com")

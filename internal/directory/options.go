@@ -29,7 +29,9 @@ type Options struct {
 	Store     store.Store
 	WisdomAI  WisdomAI
 	Guard     Guard // nil: one of Delivery.Rate
-	Rules     *mapping.Rules
+	// Rules, Policy and Protected are what the configuration says. What a Directory goes by is
+	// what was approved last (V-35), the first time these.
+	Rules *mapping.Rules
 	// Observe records and answers everything, makes looks, and delivers nothing.
 	Observe bool
 	// Shared is what the tenants on the workspace have in common in this process; nil: this
@@ -57,6 +59,8 @@ type Options struct {
 	OnDelivery func(op string, err error)
 	// OnPrivilegedGrant is told of every privileged role that a call gave (V-40).
 	OnPrivilegedGrant func(role string)
+	// OnRules is told when other rules are in force than before (V-35).
+	OnRules func(rules *mapping.Rules)
 	// OnDrift is told of everything that somebody else changed, by the kind of its event: "lost",
 	// "deleted", "extra", "changed", "contested" (V-30).
 	OnDrift func(kind string)
@@ -75,6 +79,7 @@ type Policy struct {
 	// NoIdentityAttributes leaves scim_id, scim_external_id and scim_state out.
 	NoIdentityAttributes bool
 	SuspendRemember      time.Duration // how long hand-given roles are given back after; 0: 30 days
+	AcceptFor            time.Duration // how long writes are accepted while nothing can be delivered (V-37); 0: 1 h
 	WelcomeEmail         bool          // on the first create only
 	UserGroups           []string      // WisdomAI user group ids for new people
 }
@@ -156,6 +161,7 @@ func (o Options) withDefaults() Options {
 	def(&o.Retention.Events, 400*24*time.Hour)
 	def(&o.Retention.Tombstones, 90*24*time.Hour)
 	def(&o.Policy.SuspendRemember, 30*24*time.Hour)
+	def(&o.Policy.AcceptFor, time.Hour)
 	def(&o.Listing.MaxAge, time.Minute)
 	def(&o.Listing.IdleAge, 15*time.Minute)
 	def(&o.Listing.MissMaxAge, 5*time.Second)

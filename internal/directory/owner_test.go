@@ -25,6 +25,7 @@ func (w *world) owners() []keyOwner {
 }
 
 func TestV34WhoseKeyItIs(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.sim.SetFaults(simulator.Fault{Operation: "currentUser", Kind: "hang", Times: 1})
 		w.pass(30 * time.Second)

@@ -37,6 +37,9 @@ const (
 type sight struct {
 	now  time.Time
 	look *store.Look // the last believed one; nil if there never was one
+	// restored is since when all giving is held, because the database is a copy from before;
+	// zero: it is not. Looks from before it say nothing (V-31).
+	restored time.Time
 	// mayDelete asks the brake (V-33).
 	mayDelete func() bool
 }
@@ -61,13 +64,13 @@ func (o *Options) plan(a *account, s sight) step {
 	if state != present && a.spared() {
 		return step{kind: stepNone}
 	}
-	if repeat := a.memory.Unanswered != nil && a.memory.Unanswered.Deleted; state == absent && a.Present && !a.memory.Held.released() {
+	if state == absent && a.Present && !a.memory.Held.released() {
 		switch {
 		case a.memory.Held != nil:
 			state, hold = suspended, a.memory.Held.Reason // waits for a person, whatever the brake would say now
 		case !a.CreatedByBridge && o.Policy.OnDeleteAdopted != "delete":
 			state, hold = suspended, heldAdopted // V-08
-		case !repeat && !s.mayDelete():
+		case !a.repeatsDelete() && !s.mayDelete():
 			state, hold = suspended, heldByBrake // V-33
 		}
 	}
@@ -114,6 +117,8 @@ func (o *Options) planPresent(a *account, s sight) step {
 		return st
 	}
 	switch {
+	case take && (!s.restored.IsZero() || a.unwritten()): // what he has and should have, and nothing given along (V-31, V-32)
+		return step{kind: stepRoles, roles: keep.union(roles.filter(a.actual.Roles.covers)), taking: true}
 	case !attrs:
 		return step{kind: stepRoles, roles: roles, taking: take}
 	case take:
@@ -237,7 +242,7 @@ func (o *Options) needLook(a *account, s sight, maxAge time.Duration, what strin
 	if !a.Pending.IsZero() && a.Pending.Before(after) {
 		after = a.Pending
 	}
-	for _, t := range []time.Time{a.memory.LookAfter, s.now.Add(-o.Listing.IdleAge)} {
+	for _, t := range []time.Time{a.memory.LookAfter, s.now.Add(-o.Listing.IdleAge), s.restored.Add(time.Microsecond)} {
 		if t.After(after) {
 			after = t
 		}
@@ -258,7 +263,7 @@ func (o *Options) needLook(a *account, s sight, maxAge time.Duration, what strin
 // by hand or by other systems as far as the policies keep it, and what is to be given back.
 func (o *Options) target(a *account) (grants, map[string]string) {
 	roles := a.desired.Roles.minus(a.memory.Lost).union(a.memory.Kept.filter(a.actual.Roles.has))
-	if o.Policy.ManualRoles != "overwrite" {
+	if o.Policy.ManualRoles != "overwrite" || a.memory.Rebound {
 		roles = roles.union(a.manual(), a.memory.Swallowed)
 		if gb := a.memory.GiveBack; gb != nil {
 			roles = roles.union(gb.Roles)
@@ -271,7 +276,7 @@ func (o *Options) target(a *account) (grants, map[string]string) {
 // attributes is the full set to send (V-21).
 func (o *Options) attributes(a *account) map[string]string {
 	attributes := map[string]string{}
-	if o.Policy.UnownedAttributes != "remove" {
+	if o.Policy.UnownedAttributes != "remove" || a.memory.Rebound {
 		if gb := a.memory.GiveBack; gb != nil {
 			maps.Copy(attributes, gb.Attributes)
 		}
@@ -285,6 +290,7 @@ func (o *Options) attributes(a *account) map[string]string {
 			delete(attributes, k)
 		}
 	}
+	a.leaveContested(attributes)
 	return attributes
 }
 

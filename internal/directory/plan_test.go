@@ -99,6 +99,7 @@ func (g grants) assignmentsText() string {
 }
 
 func TestV14OrderOfStepsWithinAnAccount(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		a    *account
@@ -142,12 +143,14 @@ func TestV14OrderOfStepsWithinAnAccount(t *testing.T) {
 }
 
 func TestV18AllRolesIsAnEmptyListNeverNil(t *testing.T) {
+	t.Parallel()
 	if got := grants(nil).assignments(); got == nil || len(got) != 0 {
 		t.Errorf("no units as assignments = %#v, want an empty list that is not nil", got)
 	}
 }
 
 func TestV19TakingAllRolesNeedsNoFreshLook(t *testing.T) {
+	t.Parallel()
 	o := Options{}.withDefaults()
 	leaver := func(make func(*account)) *account {
 		return someone(func(a *account) { a.desired = desired{State: suspended}; make(a) })
@@ -180,6 +183,7 @@ func TestV19TakingAllRolesNeedsNoFreshLook(t *testing.T) {
 }
 
 func TestV21CarriesWhatIsNotOurs(t *testing.T) {
+	t.Parallel()
 	mover := func() *account {
 		return someone(func(a *account) {
 			there(a, units("STORY_WRITER", "VIEWER"), map[string]string{"region": "emea", "crm_id": "77"})
@@ -210,6 +214,7 @@ func TestV21CarriesWhatIsNotOurs(t *testing.T) {
 }
 
 func TestV24FreshEnough(t *testing.T) {
+	t.Parallel()
 	o := Options{}.withDefaults()
 	newcomer := func(pending time.Time) *account {
 		return someone(func(a *account) { a.Pending = pending; a.desired = desired{State: present, Roles: units("VIEWER")} })
@@ -244,6 +249,7 @@ func TestV24FreshEnough(t *testing.T) {
 }
 
 func TestV27NothingIsCreatedForSomebodyMissingOnce(t *testing.T) {
+	t.Parallel()
 	o := Options{}.withDefaults()
 	a := someone(func(a *account) {
 		there(a, units("VIEWER"), nil)
@@ -265,6 +271,7 @@ func TestV27NothingIsCreatedForSomebodyMissingOnce(t *testing.T) {
 }
 
 func TestV39UnitsOfAccess(t *testing.T) {
+	t.Parallel()
 	tests := []struct {
 		name string
 		a    *account
@@ -308,6 +315,7 @@ func TestV39UnitsOfAccess(t *testing.T) {
 // only the last: no call sends a unit that neither a rule nor a hand gave, one
 // assignment a role, and convergence ends with desired given.
 func TestV39NoStepWidens(t *testing.T) {
+	t.Parallel()
 	unit := rapid.Custom(func(t *rapid.T) mapping.Grant {
 		return mapping.Grant{Role: rapid.SampledFrom([]string{"EXPLORER", "VIEWER"}).Draw(t, "role"), Scope: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "scope")}
 	})

@@ -220,6 +220,10 @@ func live(t *testing.T, event, policy string) (told []string) {
 // value differs somewhere from the default. That it changes nothing elsewhere is played with
 // SCIMBRIDGE_TEST_POLICIES=all: some two hundred lives.
 func TestPolicies(t *testing.T) {
+	t.Parallel()
+	if raced {
+		t.Skip("many worlds, one after the other: they say nothing of races")
+	}
 	everything := os.Getenv("SCIMBRIDGE_TEST_POLICIES") == "all"
 	shown := map[string]bool{}
 	for event := range lives {

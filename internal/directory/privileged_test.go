@@ -8,6 +8,7 @@ import (
 )
 
 func TestV40APrivilegedGrantIsAnEventAndAMetric(t *testing.T) {
+	t.Parallel()
 	var given []string
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))

@@ -98,7 +98,7 @@ func (d *Directory) sharedKey(a *account, st step) string {
 
 // welcome says whether WisdomAI is to mail the person: on the first create only.
 func (d *Directory) welcome(a *account, st step) bool {
-	return st.kind == stepCreate && d.o.Policy.WelcomeEmail && a.Delivered == 0
+	return st.kind == stepCreate && d.policy().WelcomeEmail && a.Delivered == 0
 }
 
 // mutation is the call as WisdomAI takes it.
@@ -112,7 +112,7 @@ func (d *Directory) mutation(c *call) wisdom.Mutation {
 	switch st.kind {
 	case stepCreate:
 		return wisdom.Mutation{Create: &wisdom.NewUsers{Emails: emails, Roles: st.roles.assignments(), Attributes: keyValues(st.attributes),
-			UserGroupIDs: d.o.Policy.UserGroups, WelcomeEmail: d.welcome(first.account, st)}}
+			UserGroupIDs: d.policy().UserGroups, WelcomeEmail: d.welcome(first.account, st)}}
 	case stepRoles:
 		return wisdom.Mutation{Create: &wisdom.NewUsers{Emails: emails, Roles: st.roles.assignments()}}
 	case stepAttributes:

@@ -81,7 +81,8 @@ func (d *Directory) RestoreUser(ctx context.Context, who string, dry bool) (Rest
 // of his own, so that what was interrupted is gone on with by asking once more.
 func (d *Directory) RestoreUsers(ctx context.Context, since time.Time, token string, dry bool, told func(Restored) error) error {
 	const page = 100
-	done := map[int64]bool{} // a dry run settles nothing
+	since = since.Truncate(time.Microsecond) // as the store keeps times
+	done := map[int64]bool{}                 // a dry run settles nothing
 	for after := int64(0); ; {
 		var rows []*store.Removal
 		err := d.store.View(ctx, func(tx store.Tx) error {
@@ -170,7 +171,6 @@ func (d *Directory) restore(tx store.Tx, a *account, chosen, open []*store.Remov
 	out := Restored{Address: d.o.Rules.ShowAddress(a.Email), UserID: last.UserID, Kind: last.Kind, At: last.At, Token: last.Token, Request: last.Request}
 	var all taken
 	var deleted *taken // what the DELETE took, if it is undone
-	suspendedBefore := false
 	for _, m := range open {
 		t, err := readTaken(m)
 		if err != nil {
@@ -181,16 +181,13 @@ func (d *Directory) restore(tx store.Tx, a *account, chosen, open []*store.Remov
 		case is && m.Kind == removedDeleted:
 			deleted = &t
 		case is:
-			activate = true
-		case m.Kind == removedDeactivated:
-			suspendedBefore = true
+			activate = true // he was active when that was written
 		}
 		if is {
 			all.Hand, all.Ours = all.Hand.union(t.Hand), all.Ours.union(t.Ours)
 			all.Foreign = merged(all.Foreign, t.Foreign)
 		}
 	}
-	activate = activate && !suspendedBefore
 	u, err := d.restoredUser(tx, a, last, deleted)
 	if err != nil {
 		return out, err

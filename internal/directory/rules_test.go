@@ -15,6 +15,7 @@ import (
 // code; each is kept as the shortest story that shows it.
 
 func TestV02NoPolicyRefusesADeactivation(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.invite("bob@example.com", "CREATOR")
@@ -28,6 +29,7 @@ func TestV02NoPolicyRefusesADeactivation(t *testing.T) {
 }
 
 func TestV02ARenameWaitsForReactivationAndCarriesWhatWasSetAside(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77")
 		id := w.lookup("ann@example.com")[0].ID
@@ -41,6 +43,7 @@ func TestV02ARenameWaitsForReactivationAndCarriesWhatWasSetAside(t *testing.T) {
 }
 
 func TestV04ARefusedCreateAtAFormerUsersAddress(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.pass(time.Minute)
@@ -56,6 +59,7 @@ func TestV04ARefusedCreateAtAFormerUsersAddress(t *testing.T) {
 }
 
 func TestV08WhoIsThereAfterACreateThatWasNotCarriedOutIsNotOurs(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "http", HTTP: 503, Times: 4})
 		ann := w.create(person("ann@example.com"))
@@ -72,6 +76,7 @@ func TestV08WhoIsThereAfterACreateThatWasNotCarriedOutIsNotOurs(t *testing.T) {
 }
 
 func TestV08InvitedAnewIsNotOurs(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.pass(20 * time.Minute)
@@ -89,6 +94,7 @@ func TestV08InvitedAnewIsNotOurs(t *testing.T) {
 }
 
 func TestV09AnAdoptedUserWhoIsRenamedStaysHimself(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		w.lookup("ann@example.com")
@@ -106,6 +112,7 @@ func TestV09AnAdoptedUserWhoIsRenamedStaysHimself(t *testing.T) {
 }
 
 func TestV09AFormerUsersAddressThatNobodyEverHad(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.down.set(true)
 		ann := w.create(person("ann@example.com"))
@@ -121,6 +128,7 @@ func TestV09AFormerUsersAddressThatNobodyEverHad(t *testing.T) {
 }
 
 func TestV10WhatANewHireIsGivenByHandIsKept(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77")
 		first := w.lookup("ann@example.com")[0]
@@ -139,6 +147,7 @@ func TestV10WhatANewHireIsGivenByHandIsKept(t *testing.T) {
 }
 
 func TestV10WhatALookHadNotShownOfTheLeaverGoesToo(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		first := w.lookup("ann@example.com")[0]
@@ -154,6 +163,7 @@ func TestV10WhatALookHadNotShownOfTheLeaverGoesToo(t *testing.T) {
 }
 
 func TestV16AReactivationAfterAnUnansweredSuspension(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com"))
 		w.group("Explorers", ann.ID)
@@ -167,6 +177,7 @@ func TestV16AReactivationAfterAnUnansweredSuspension(t *testing.T) {
 }
 
 func TestV16ALateSuspensionTakesNothingGivenByHand(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		id := w.lookup("ann@example.com")[0].ID
@@ -183,6 +194,7 @@ func TestV16ALateSuspensionTakesNothingGivenByHand(t *testing.T) {
 }
 
 func TestV19NoCallForSomebodyTheLastLookLacks(t *testing.T) {
+	t.Parallel()
 	o := Options{}.withDefaults()
 	for _, state := range []presence{suspended, absent} {
 		a := someone(func(a *account) {
@@ -207,6 +219,7 @@ func TestV19NoCallForSomebodyTheLastLookLacks(t *testing.T) {
 }
 
 func TestV22ASuspensionInPlaceOfADeleteIsGivenBackToo(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		id := w.lookup("ann@example.com")[0].ID
@@ -224,6 +237,7 @@ func TestV22ASuspensionInPlaceOfADeleteIsGivenBackToo(t *testing.T) {
 }
 
 func TestV22RenamingBackGivesBackNoRoleOfARule(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		ann := w.create(person("a@example.com"))
 		g := w.group("Explorers", ann.ID)
@@ -239,6 +253,7 @@ func TestV22RenamingBackGivesBackNoRoleOfARule(t *testing.T) {
 }
 
 func TestV24AFailedLookIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
 	t.Run("what it was wanted for is remembered", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.pass(10 * time.Second)
@@ -268,6 +283,7 @@ func TestV24AFailedLookIsTriedAgainSoon(t *testing.T) {
 }
 
 func TestV27SomebodyWhoIsBackIsNotMissing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		w.invite("bob@example.com", "CREATOR")
@@ -286,6 +302,7 @@ func TestV27SomebodyWhoIsBackIsNotMissing(t *testing.T) {
 }
 
 func TestV39AScopeGivenBackUnderARoleEverywhere(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "EXPLORER@h")
 		id := w.lookup("ann@example.com")[0].ID
@@ -315,6 +332,7 @@ func (a *always) Mutate(_ context.Context, mutations []wisdom.Mutation) []error 
 }
 
 func TestV12ATokenRenewedForEverIsNoBusyLoop(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		refuses := &always{WisdomAI: w.dir.wisdom}
 		w.dir.wisdom = refuses
@@ -329,6 +347,7 @@ func TestV12ATokenRenewedForEverIsNoBusyLoop(t *testing.T) {
 // An hour in which nothing happens costs looks and nothing else, whatever does not
 // come to rest: what WisdomAI never shows, or never does.
 func TestAQuietHourIsQuiet(t *testing.T) {
+	t.Parallel()
 	with := func(key, value string) func(*world) {
 		return func(w *world) {
 			var s simulator.Settings

@@ -56,6 +56,15 @@ func (d *Directory) showUnmanaged(tx store.Tx, a *account, row *wisdom.User) err
 	if shown.Version > 0 && sameDocument(shown.Document, doc) {
 		return nil
 	}
+	if name := FoldName(doc["userName"].(string)); shown.Version > 0 && name != shown.UserNameKey { // other rules show another address
+		other, err := tx.UserByName(d.o.Tenant, name)
+		if err == nil && other.ID != shown.ID {
+			return tx.HideUser(d.o.Tenant, shown.ID)
+		}
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+	}
 	shown.Version++
 	shown.Modified = now
 	if shown.Version == 1 {

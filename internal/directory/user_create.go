@@ -52,6 +52,9 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 		}
 	}
 	user, err := d.read(ctx, u.ID)
+	if err == nil {
+		err = d.accepted(ctx) // a 503 is no 201: the repeated POST is a replay (V-05)
+	}
 	if err != nil {
 		d.release(u)
 		return nil, err
@@ -71,7 +74,17 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, nil, "", err
 	}
+	var shown *store.User
 	if existing != nil && existing.Managed {
+		again, err := d.unwrittenUser(tx, existing)
+		if err != nil {
+			return nil, nil, "", err
+		}
+		if again { // known from WisdomAI alone, since the rebuild (V-32)
+			shown = existing
+		}
+	}
+	if existing != nil && existing.Managed && shown == nil {
 		if existing.Answered || existing.ExternalID != external || !d.hold(existing.ID) {
 			return nil, nil, "", &Error{Kind: Conflict, Attribute: "userName", Detail: fmt.Sprintf("%q is already in use by user %s", name, existing.ID)}
 		}
@@ -91,8 +104,7 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 	if err != nil {
 		return nil, nil, "", err
 	}
-	var shown *store.User
-	if deliverable(res) {
+	if deliverable(res) && shown == nil {
 		if shown, err = d.shownAt(tx, res.EmailKey); err != nil {
 			return nil, nil, "", err
 		}
@@ -140,7 +152,7 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 	return u, touched, kind, nil
 }
 
-// shownAt is the unmanaged user who is shown at an address, nil if there is none.
+// shownAt is the user who is known from WisdomAI alone and shown at an address, nil if there is none.
 func (d *Directory) shownAt(tx store.Tx, emailKey string) (*store.User, error) {
 	row, err := tx.AccountByEmail(d.o.Workspace, emailKey)
 	if errors.Is(err, store.ErrNotFound) {
@@ -150,8 +162,13 @@ func (d *Directory) shownAt(tx store.Tx, emailKey string) (*store.User, error) {
 		return nil, err
 	}
 	shown, err := tx.UserByAccount(row.ID)
-	if errors.Is(err, store.ErrNotFound) || (err == nil && shown.Managed) {
+	if errors.Is(err, store.ErrNotFound) || err == nil && shown.Tenant != d.o.Tenant {
 		return nil, nil
+	}
+	if err == nil && shown.Managed {
+		if again, err := d.unwrittenUser(tx, shown); err != nil || !again {
+			return nil, err
+		}
 	}
 	return shown, err
 }

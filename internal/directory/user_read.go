@@ -37,6 +37,11 @@ func (d *Directory) unknown(tx store.Tx, what, id string) error {
 			return d.unavailable(fmt.Sprintf("whether there is a user %q is not known yet: WisdomAI's users have never been listed", id))
 		}
 	}
+	if why, err := d.lostWith(tx, what, id); err != nil {
+		return err
+	} else if why != "" {
+		return &Error{Kind: Unavailable, Detail: why, RetryAfter: 5 * time.Minute}
+	}
 	return &Error{Kind: NotFound, Detail: fmt.Sprintf("there is no %s %q", what, id)}
 }
 

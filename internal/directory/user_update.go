@@ -44,6 +44,9 @@ func (d *Directory) UpdateUser(ctx context.Context, by Caller, id string, pre Pr
 		return User{}, d.refused(ctx, by, err)
 	}
 	d.deliverNow(ctx, touched)
+	if err := d.accepted(ctx); err != nil {
+		return User{}, err
+	}
 	return d.read(ctx, id)
 }
 
@@ -158,7 +161,7 @@ func (d *Directory) DeleteUser(ctx context.Context, by Caller, id string, pre Pr
 		return d.refused(ctx, by, err)
 	}
 	d.deliverNow(ctx, touched)
-	return nil
+	return d.accepted(ctx)
 }
 
 // remove is DeleteUser's transaction: it returns the account to deliver.
@@ -199,7 +202,7 @@ func (d *Directory) remove(tx store.Tx, by Caller, u *store.User) ([]int64, erro
 		return nil, err
 	}
 	a.Tenant, a.UserID = d.o.Tenant, u.ID
-	if err := d.recordRemoval(tx, by, u, a, removedDeleted, groups); err != nil {
+	if err := errors.Join(d.written(tx, a), d.recordRemoval(tx, by, u, a, removedDeleted, groups)); err != nil {
 		return nil, err
 	}
 	d.leave(u, a, d.o.Policy.OnDelete != "suspend", tx)

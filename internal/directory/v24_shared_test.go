@@ -31,6 +31,7 @@ func (w *world) another() (d *Directory, stop func()) {
 }
 
 func TestV24OneListingAnswersEveryProcess(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(20 * time.Minute)
 		other, stop := w.another()
@@ -60,6 +61,7 @@ func TestV24OneListingAnswersEveryProcess(t *testing.T) {
 }
 
 func TestV24TwoProcessesShareTheDutyCycle(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		other, stop := w.another()
 		defer stop()
@@ -96,6 +98,7 @@ func TestV24TwoProcessesShareTheDutyCycle(t *testing.T) {
 }
 
 func TestV24ACrashLoopDoesNotList(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(time.Minute)
 		n := w.sim.Requests("listUsers")
@@ -115,6 +118,7 @@ func TestV24ACrashLoopDoesNotList(t *testing.T) {
 }
 
 func TestV24AProcessThatDiedWhileItListed(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(10 * time.Minute)
 		var dead *store.Look
@@ -151,6 +155,7 @@ func TestV24AProcessThatDiedWhileItListed(t *testing.T) {
 
 // A process that was stopped for a while does not go on applying what it saw before.
 func TestV23AProcessThatWasTooSlowAppliesNothing(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		w.pass(20 * time.Minute)
@@ -176,6 +181,7 @@ func TestV23AProcessThatWasTooSlowAppliesNothing(t *testing.T) {
 }
 
 func TestV24ALongListingIsKept(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(20 * time.Minute)
 		other, stop := w.another()
@@ -196,6 +202,7 @@ func TestV24ALongListingIsKept(t *testing.T) {
 }
 
 func TestV24NextLook(t *testing.T) {
+	t.Parallel()
 	o := Options{Tenant: "a"}.withDefaults()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	look := func(tenant string, state store.LookState, ended, took time.Duration) *store.Look {
@@ -238,6 +245,7 @@ func TestV24NextLook(t *testing.T) {
 }
 
 func TestOldLooksAreForgotten(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(time.Minute)
 		var old []int64

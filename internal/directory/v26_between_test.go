@@ -43,6 +43,10 @@ var idpWrites = map[string]struct {
 // change is gone afterwards: when no look came between the two, exactly those whose call overwrites the kind of
 // thing that was changed; when one did, none.
 func TestV26OnlyWhatNoLookSawIsLost(t *testing.T) {
+	t.Parallel()
+	if raced {
+		t.Skip("many worlds, one after the other: they say nothing of races")
+	}
 	for _, seen := range []bool{false, true} {
 		lost := 0
 		for hand, h := range byHandOnce {
@@ -102,6 +106,10 @@ func (w *world) there(email string) *simulator.User {
 // TestV26InAnyOrder: administrators and the IdP write at random moments, with looks as they come. What is lost in the end of
 // what administrators gave is what was given after the last look before a call that overwrote it, and nothing else.
 func TestV26InAnyOrder(t *testing.T) {
+	t.Parallel()
+	if raced {
+		t.Skip("many worlds, one after the other: they say nothing of races")
+	}
 	total, lostInAll := 0, 0
 	for seed := range uint64(8) {
 		inWorld(t, func(w *world) {

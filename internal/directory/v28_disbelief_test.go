@@ -56,6 +56,7 @@ func (w *world) disbelieved() *Disbelief {
 }
 
 func TestV28WhatIsNotBelieved(t *testing.T) {
+	t.Parallel()
 	listUsers := func(kind string, keep float64) func(*world, []string) {
 		return func(w *world, _ []string) {
 			w.sim.SetFaults(simulator.Fault{Operation: "listUsers", Kind: kind, Keep: keep})
@@ -113,6 +114,7 @@ func TestV28WhatIsNotBelieved(t *testing.T) {
 }
 
 func TestV28ALookWithoutTheOwnerOfTheKey(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invited(3)
 		// Of what the client tells about the listing: the simulator's owner is always there.
@@ -135,6 +137,7 @@ func TestV28ALookWithoutTheOwnerOfTheKey(t *testing.T) {
 }
 
 func TestV28WhileNothingIsBelieved(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invited(40)
 		ann := w.create(person("ann@example.com"))
@@ -169,6 +172,7 @@ func TestV28WhileNothingIsBelieved(t *testing.T) {
 }
 
 func TestV28FiveThatAgreeOver30Minutes(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		emails := w.invited(40)
 		ann := w.create(person("ann@example.com"))
@@ -212,6 +216,7 @@ func TestV28FiveThatAgreeOver30Minutes(t *testing.T) {
 }
 
 func TestV28AnEmptyListingIsNeverBelievedByItself(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invited(12)
 		w.sim.SetFaults(simulator.Fault{Operation: "listUsers", Kind: "empty"})
@@ -223,6 +228,7 @@ func TestV28AnEmptyListingIsNeverBelievedByItself(t *testing.T) {
 }
 
 func TestV28Accept(t *testing.T) {
+	t.Parallel()
 	accept := func(w *world, number int64) error {
 		_, _, err := w.dir.AcceptListing(w.t.Context(), Caller{Token: "a person"}, number)
 		return err
@@ -309,6 +315,7 @@ func TestV28Accept(t *testing.T) {
 }
 
 func TestV28WhomWeDeletedIsNotLost(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		var users []User
 		for i := range 15 {
@@ -329,6 +336,7 @@ func TestV28WhomWeDeletedIsNotLost(t *testing.T) {
 }
 
 func TestV28TheFirstLookIsBelievedUnlessItIsEmpty(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.pass(10 * time.Minute)
 		if _, err := w.lastLook(); err == nil {

@@ -85,6 +85,7 @@ func wantOutcome(t *testing.T, settled []Settled, outcome string) {
 }
 
 func TestV33BeyondTheAllowanceDeletesAreSuspensions(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		people := w.staff(5)
 		w.group("Explorers", people[3].ID, people[4].ID)
@@ -111,6 +112,7 @@ func TestV33BeyondTheAllowanceDeletesAreSuspensions(t *testing.T) {
 
 // Every cause of a delete passes the brake.
 func TestV33WhateverPolicyCausedIt(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		policy func(*Policy)
 		leave  func(*world, User)
@@ -150,6 +152,7 @@ func TestV33WhateverPolicyCausedIt(t *testing.T) {
 }
 
 func TestV33AWindowRollsOver(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		people := w.staff(4)
 		for _, u := range people[:3] {
@@ -171,6 +174,7 @@ func TestV33AWindowRollsOver(t *testing.T) {
 }
 
 func TestV33ACleanUpRunDoesNotShrinkItsBase(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		people := w.staff(40)
 		for _, u := range people {
@@ -185,6 +189,7 @@ func TestV33ACleanUpRunDoesNotShrinkItsBase(t *testing.T) {
 
 // Three replicas on one store have one allowance between them.
 func TestV33ReplicasShareOneAllowance(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		people := w.staff(9)
 		replicas := []*Directory{w.dir}
@@ -221,6 +226,7 @@ func TestV33ReplicasShareOneAllowance(t *testing.T) {
 }
 
 func TestV33Release(t *testing.T) {
+	t.Parallel()
 	// held leaves ann's delete held.
 	held := func(w *world) User {
 		people := w.staff(1)
@@ -325,9 +331,7 @@ func TestV33Release(t *testing.T) {
 	t.Run("not while somebody is protected", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			held(w)
-			w.stop()
-			w.o.Protected = []string{"user0@example.com"}
-			w.start()
+			w.protect("user0@example.com")
 			wantOutcome(w.t, w.release("user0@example.com"), Waits)
 			w.pass(time.Hour)
 			w.wantAt("user0@example.com", "no role")
@@ -366,6 +370,7 @@ func TestV33Release(t *testing.T) {
 }
 
 func TestV33Discard(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		people := w.staff(2)
 		for _, u := range people {
@@ -392,6 +397,7 @@ func TestV33Discard(t *testing.T) {
 }
 
 func TestV08WhoIsNotOursIsHeldWhateverTheBrakeAllows(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "CREATOR")
 		w.pass(time.Minute)
@@ -409,6 +415,7 @@ func TestV08WhoIsNotOursIsHeldWhateverTheBrakeAllows(t *testing.T) {
 
 // The gate lets no delete out that the plan should have held.
 func TestV33TheGateIsTheLastLine(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.staff(1)
 		a := w.account("user0@example.com")
@@ -430,6 +437,7 @@ func TestV33TheGateIsTheLastLine(t *testing.T) {
 }
 
 func TestV33MassRevocation(t *testing.T) {
+	t.Parallel()
 	w0 := func(w *world) ([]User, Group, Group) {
 		people := w.staff(8)
 		var ids []string

@@ -83,6 +83,7 @@ func (w *world) user(id string) User {
 }
 
 func TestV34ProtectedAddresses(t *testing.T) {
+	t.Parallel()
 	for name, refuse := range map[string]func(*world, string) error{
 		"suspend": func(w *world, id string) error { return w.update(id, "active", false, "title", "Leaver") },
 		"delete": func(w *world, id string) error {
@@ -141,9 +142,7 @@ func TestV34ProtectedAddresses(t *testing.T) {
 			wantRefused(w.t, err, Protected)
 			w.pass(time.Hour)
 			w.wantAt("boss@example.com", "CREATOR")
-			w.stop()
-			w.o.Protected = nil
-			w.start()
+			w.protect()
 			w.pass(time.Minute)
 			w.wantAt("boss@example.com", "no role") // the wish was a create
 			if got := w.known("boss@example.com"); !got.Managed || got.Document["active"] != false {
@@ -190,6 +189,7 @@ func TestV34ProtectedAddresses(t *testing.T) {
 }
 
 func TestV34TheOwnerOfTheKey(t *testing.T) {
+	t.Parallel()
 	// An IdP that knows the owner deactivates him; the key is changed to another's later.
 	inWorld(t, func(w *world) {
 		w.invite("ann@example.com", "ADMIN")
@@ -250,6 +250,7 @@ func TestV34TheOwnerOfTheKey(t *testing.T) {
 }
 
 func TestV34TheWish(t *testing.T) {
+	t.Parallel()
 	// refused leaves a wish about boss, who is protected until unprotect.
 	refused := func(w *world, what func(*world, string) error) User {
 		boss := w.create(person("boss@example.com"))
@@ -259,9 +260,7 @@ func TestV34TheWish(t *testing.T) {
 		return boss
 	}
 	unprotect := func(w *world) {
-		w.stop()
-		w.o.Protected = nil
-		w.start()
+		w.protect()
 		w.pass(10 * time.Minute)
 	}
 	suspend := func(w *world, id string) error { return w.update(id, "active", false, "title", "Leaver") }
@@ -342,6 +341,7 @@ func TestV34TheWish(t *testing.T) {
 }
 
 func TestV34TheLastAdmin(t *testing.T) {
+	t.Parallel()
 	// ann and bob are ADMIN by a group; nobody else is, but the key's owner.
 	two := func(w *world) (ann, bob User, g Group) {
 		w.keyOf(owner)
@@ -536,6 +536,7 @@ func TestV34TheLastAdmin(t *testing.T) {
 
 // ADMIN is taken from one after the other, each time on a look begun after the call before, over all processes.
 func TestV34OneAdminAfterTheOther(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		var people []User
@@ -585,6 +586,7 @@ func TestV34OneAdminAfterTheOther(t *testing.T) {
 
 // A process that dies while ADMIN is being taken leaves nobody waiting for ever.
 func TestV34TheTurnOfAProcessThatDied(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		var people []User
@@ -611,6 +613,7 @@ func TestV34TheTurnOfAProcessThatDied(t *testing.T) {
 
 // A leaver who was ADMIN does not wait for listings that fail (V-19), unless another one has just gone.
 func TestV34AnAdminLeavesWhileListingsFail(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		for i := range 3 {
@@ -634,6 +637,7 @@ func TestV34AnAdminLeavesWhileListingsFail(t *testing.T) {
 
 // The gate lets nothing out that would harm somebody protected, whatever computed it.
 func TestV34TheGateIsTheLastLine(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.keyOf(owner)
 		w.invite("ann@example.com", "ADMIN", "EXPLORER")
@@ -671,4 +675,21 @@ func TestV34TheGateIsTheLastLine(t *testing.T) {
 			}
 		}
 	}, admins, func(w *world) { w.o.Protected = []string{"boss@example.com"} })
+}
+
+// protect restarts with other people in `protected`; where those are fewer, an operator approves it (V-35).
+func (w *world) protect(addresses ...string) {
+	w.t.Helper()
+	w.stop()
+	w.o.Protected = addresses
+	w.start()
+	w.pass(5 * time.Second)
+	held := w.dir.HeldRules()
+	if held == nil {
+		return
+	}
+	if _, err := ApproveRules(w.t.Context(), w.o, Caller{Token: "apply"}, held.Hash); err != nil {
+		w.t.Fatal(err)
+	}
+	w.pass(5 * time.Second)
 }

@@ -67,6 +67,7 @@ func richAnn(w *world) (User, Group) {
 const all = "CREATOR EXPLORER crm_id=77 department=Sales"
 
 func TestV38WhatIsTakenIsRecordedBeforeTheCall(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		take func(*world, string)
 		kind string
@@ -129,6 +130,7 @@ func TestV38WhatIsTakenIsRecordedBeforeTheCall(t *testing.T) {
 }
 
 func TestV38RestoreGivesBack(t *testing.T) {
+	t.Parallel()
 	for name, take := range map[string]func(*world, User){
 		"a suspension":                      func(w *world, ann User) { w.deactivateAs(thief, ann.ID) },
 		"a deletion":                        func(w *world, ann User) { w.deleteAs(thief, ann.ID) },
@@ -222,6 +224,7 @@ func (w *world) mustUser(id string) User {
 }
 
 func TestV38PrivilegedRolesComeBackOnlyIfTheMappingGivesThem(t *testing.T) {
+	t.Parallel()
 	for name, take := range map[string]func(*world, string){
 		"suspended": func(w *world, id string) { w.deactivateAs(thief, id) },
 		"deleted":   func(w *world, id string) { w.deleteAs(thief, id) },
@@ -284,6 +287,7 @@ func TestV38PrivilegedRolesComeBackOnlyIfTheMappingGivesThem(t *testing.T) {
 }
 
 func TestV38AStolenTokenIsUndone(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		var ids []string
 		for n := range 8 {

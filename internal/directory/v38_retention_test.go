@@ -10,6 +10,7 @@ import (
 
 // TestV38Retention: what is older than it is kept for goes by itself, in pieces, and nothing younger.
 func TestV38Retention(t *testing.T) {
+	t.Parallel()
 	inWorld(t, func(w *world) {
 		gone := w.create(person("gone@example.com"))
 		ann := w.create(person("ann@example.com"))

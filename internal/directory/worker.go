@@ -201,6 +201,9 @@ func (d *Directory) finish(id int64, out outcome) {
 // to it from other processes, and a running server honours them within a second.
 const pollEvery = time.Second
 
+// poll is how long to wait before the store is asked again.
+func (d *Directory) poll() time.Duration { return time.Duration(d.polls.Load()) }
+
 // schedule feeds the queue with what is due, after a restart as well as after a
 // back-off, until ctx is done.
 func (d *Directory) schedule(ctx context.Context) {
@@ -213,7 +216,7 @@ func (d *Directory) schedule(ctx context.Context) {
 		case <-d.wake:
 		case <-timer.C:
 		}
-		timer.Reset(pollEvery)
+		timer.Reset(d.poll())
 		if err := d.reviewProtected(ctx); err != nil && ctx.Err() == nil {
 			d.o.Log.Error("what is held of protected people could not be looked at again", "error", err)
 		}

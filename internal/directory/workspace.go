@@ -38,7 +38,7 @@ func (d *Directory) whose(a *account) *Directory {
 		switch {
 		case a.Tenant == n.o.Tenant:
 			return n
-		case a.Tenant != "" || !n.o.Rules.Visible(a.Email):
+		case a.Tenant != "" || !n.Rules().Visible(a.Email):
 		case sees != nil:
 			return nil // rules that overlap while a change of them is held (V-35): nobody's, rather than anybody's
 		default:
@@ -52,7 +52,7 @@ func (d *Directory) whose(a *account) *Directory {
 func (d *Directory) sightOfAll() string {
 	var b strings.Builder
 	for _, n := range d.neighbours() {
-		b.WriteString(n.o.Tenant + " sees " + n.o.Rules.Sight() + "\n")
+		b.WriteString(n.o.Tenant + " sees " + n.Rules().Sight() + "\n")
 	}
 	return b.String()
 }

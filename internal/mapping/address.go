@@ -163,6 +163,18 @@ func (r *Rules) Visible(address string) bool {
 	return ok
 }
 
+// ReadAddress is ShowAddress undone: the address at WisdomAI of one that somebody read in
+// SCIM, or at WisdomAI itself.
+func (r *Rules) ReadAddress(shown string) string {
+	if _, _, ok := cutAddress(shown); !ok {
+		return shown
+	}
+	if bare, has := r.bounds.withoutPlus(shown); has {
+		shown = bare
+	}
+	return r.bounds.withPlus(shown)
+}
+
 // ShowAddress is the address as SCIM shows it: without the tenant's plus suffix. An
 // address that does not carry it is shown as it is.
 func (r *Rules) ShowAddress(address string) string {

@@ -95,6 +95,14 @@ func TestV36WhatATenantSees(t *testing.T) {
 	if !everything.Visible("alice@anywhere.example") || everything.Visible("nobody") {
 		t.Error("without bounds every address is seen, and only addresses")
 	}
+	for _, shown := range []string{"alice@example.com", "alice+acme@example.com"} {
+		if got := rules.ReadAddress(shown); got != "alice+acme@example.com" {
+			t.Errorf("ReadAddress(%q) = %q", shown, got)
+		}
+	}
+	if got := everything.ReadAddress("alice+x@example.com"); got != "alice+x@example.com" {
+		t.Errorf("ReadAddress without a suffix = %q", got)
+	}
 	if got := everything.ShowAddress("alice+x@example.com"); got != "alice+x@example.com" {
 		t.Errorf("without a suffix an address is shown as it is, got %q", got)
 	}

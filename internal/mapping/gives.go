@@ -3,6 +3,7 @@ package mapping
 import (
 	"maps"
 	"slices"
+	"strings"
 )
 
 // RoleNames are the canonical names of the roles that these rules can ever give
@@ -53,4 +54,31 @@ func (rules *groupRules) gives(roles *roleRules, names map[string]bool) {
 			roles.couldGive(role, names)
 		}
 	}
+}
+
+// GroupsGive reports whether a group could give the role, by a rule or by its name.
+func (r *Rules) GroupsGive(role string) bool {
+	names := map[string]bool{}
+	r.roles.groups.gives(r.roles, names)
+	if r.roles.convention != nil {
+		for _, word := range conventionWords {
+			r.roles.couldGive(word.role, names)
+		}
+	}
+	return names[role]
+}
+
+// GrantsOf are what a group of this name and externalId gives its members.
+func (r *Rules) GrantsOf(displayName, externalID string) []Grant {
+	var grants []Grant
+	for _, h := range r.roles.collectGroup(nil, Group{DisplayName: displayName, ExternalID: externalID}) {
+		grants = append(grants, h.grants...)
+	}
+	return grants
+}
+
+// Writes reports whether an attribute rule sets the key.
+func (r *Rules) Writes(key string) bool {
+	_, ok := r.keys.ruled[strings.ToLower(key)]
+	return ok
 }

@@ -35,11 +35,12 @@ func malformedKey(key string) string {
 // WisdomAI tells Region from region is not documented.
 type keyBounds struct {
 	allow, deny []string
+	takeOver    []string          // compares exactly, as allow
 	ruled       map[string]string // folded keys that a rule sets -> the rule
 }
 
 func newKeyBounds(spec KeyBounds, values []*valueRule, fault faults) *keyBounds {
-	b := &keyBounds{allow: spec.Allow, ruled: map[string]string{}}
+	b := &keyBounds{allow: spec.Allow, takeOver: spec.TakeOver, ruled: map[string]string{}}
 	if len(b.allow) == 0 {
 		b.allow = []string{"*"}
 	}
@@ -60,6 +61,12 @@ func newKeyBounds(spec KeyBounds, values []*valueRule, fault faults) *keyBounds 
 		b.ruled[strings.ToLower(rule.key)] = rule.rule
 	}
 	return b
+}
+
+// MayTakeOver reports whether the extension's list may set a key although WisdomAI holds
+// somebody else's value for it (V-41).
+func (r *Rules) MayTakeOver(key string) bool {
+	return slices.ContainsFunc(r.keys.takeOver, func(pattern string) bool { return glob(pattern, key) })
 }
 
 // glob reports whether s matches pattern, in which * stands for any characters, also none.

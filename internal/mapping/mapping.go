@@ -49,87 +49,89 @@
 package mapping
 
 // Spec is the rules of one tenant as they were written, before they are checked.
-// Package config fills it from the file; [Compile] checks it and makes [Rules].
+// Package config fills it from the file; [Compile] checks it and makes [Rules]. Its JSON is
+// kept by stores (V-35): a name in it must never change.
 type Spec struct {
 	// Email is tried in order; the first source that yields a deliverable address wins.
 	// Empty means userName, then the primary e-mail, then any.
-	Email []Source
+	Email []Source `json:"email,omitempty"`
 	// EmailDomains bounds the addresses: "*" is any domain, "x.com" that domain
 	// alone, "!x.com" leaves one out. Empty means ["*"].
-	EmailDomains []string
+	EmailDomains []string `json:"email_domains,omitempty"`
 	// PlusSuffix, when not empty, makes alice@example.com alice+SUFFIX@example.com
 	// at WisdomAI, and is removed again by [Rules.ShowAddress].
-	PlusSuffix string
+	PlusSuffix string `json:"plus_suffix,omitempty"`
 	// WorkspaceURI is the name that naming-convention groups may carry ("wisdom.URI.role").
-	WorkspaceURI string
+	WorkspaceURI string `json:"workspace_uri,omitempty"`
 
-	Attributes    []AttributeRule
-	AttributeKeys KeyBounds
+	Attributes    []AttributeRule `json:"attributes,omitempty"`
+	AttributeKeys KeyBounds       `json:"attribute_keys,omitzero"`
 	// Extension declares the attributes of the WisdomAI extension schema; each
 	// declared attribute is delivered under Key (or its Name) unless an
 	// AttributeRule has the same WisdomAI key or, where no Key is given, reads the
 	// attribute by a path and so says under which key it goes.
-	Extension []ExtensionAttribute
-	Roles     RolesSpec
+	Extension []ExtensionAttribute `json:"extension,omitempty"`
+	Roles     RolesSpec            `json:"roles,omitzero"`
 }
 
 // Source is where a value comes from: exactly one of Path and CEL.
 type Source struct {
 	// Path is a SCIM attribute path (RFC 7644 section 3.10), with value filter
 	// allowed: emails[primary eq true].value, or an extension path with its URN.
-	Path string
+	Path string `json:"path,omitempty"`
 	// CEL is an expression over user, wisdomai and groups (design: CEL sees ...).
-	CEL string
+	CEL string `json:"cel,omitempty"`
 }
 
 // AttributeRule gives one WisdomAI attribute its value. Exactly one of Paths,
 // CEL and Value is set.
 type AttributeRule struct {
-	Key      string   // WisdomAI attribute key
-	Paths    []string // SCIM paths; the first that has a value
-	CEL      string
-	Value    *string // constant
-	Required bool    // V-42: a write that leaves it empty is refused, and no role is given without it
-	Join     string  // separator for multi-valued values; "" means ","
-	Split    string  // one string that is a list already, with this separator (Entra sends nothing else)
-	Sub      string  // for complex values: this sub-attribute; "" means `value`, else JSON
+	Key      string   `json:"key"`             // WisdomAI attribute key
+	Paths    []string `json:"paths,omitempty"` // SCIM paths; the first that has a value
+	CEL      string   `json:"cel,omitempty"`
+	Value    *string  `json:"value,omitempty"`    // constant
+	Required bool     `json:"required,omitempty"` // V-42: a write that leaves it empty is refused, and no role is given without it
+	Join     string   `json:"join,omitempty"`     // separator for multi-valued values; "" means ","
+	Split    string   `json:"split,omitempty"`    // one string that is a list already, with this separator (Entra sends nothing else)
+	Sub      string   `json:"sub,omitempty"`      // for complex values: this sub-attribute; "" means `value`, else JSON
 }
 
 // KeyBounds bounds the extension's free key/value list (V-41).
 type KeyBounds struct {
-	Allow, Deny []string // glob patterns, "*" any; empty Allow means all
-	TakeOver    []string // keys that may be set although somebody else's value is there
+	Allow    []string `json:"allow,omitempty"` // glob patterns, "*" any; empty means all
+	Deny     []string `json:"deny,omitempty"`
+	TakeOver []string `json:"take_over,omitempty"` // keys that may be set although somebody else's value is there
 }
 
 // ExtensionAttribute is one declared attribute of
 // urn:ietf:params:scim:schemas:extension:wisdomai:2.0:User.
 type ExtensionAttribute struct {
-	Name        string // SCIM attribute name (RFC 7643 section 2.1)
-	Type        string // string | boolean | integer | decimal | dateTime | reference
-	MultiValued bool
-	Key         string // WisdomAI key; "" means Name
+	Name        string `json:"name"`           // SCIM attribute name (RFC 7643 section 2.1)
+	Type        string `json:"type,omitempty"` // string | boolean | integer | decimal | dateTime | reference
+	MultiValued bool   `json:"multi_valued,omitempty"`
+	Key         string `json:"key,omitempty"` // WisdomAI key; "" means Name
 }
 
 // RolesSpec says where roles come from and what they are bounded by.
 type RolesSpec struct {
-	Allow      []string // role names that may ever be given; ["*"] or empty: all
-	Privileged []string // V-40; nil: ADMIN, SITE_ADMIN, DATA_ADMIN, CONNECTION_ADMIN; empty and not nil: none
-	Default    []string // for everybody active
-	Groups     []GroupRule
+	Allow      []string    `json:"allow,omitempty"`   // role names that may ever be given; ["*"] or empty: all
+	Privileged []string    `json:"privileged"`        // V-40; nil: ADMIN, SITE_ADMIN, DATA_ADMIN, CONNECTION_ADMIN; empty and not nil: none
+	Default    []string    `json:"default,omitempty"` // for everybody active
+	Groups     []GroupRule `json:"groups,omitempty"`
 	// NamingConvention reads WisdomAI's own group names: wisdom.[URI.]role[.TYPE.scope].
-	NamingConvention bool
+	NamingConvention bool `json:"naming_convention,omitempty"`
 	// SCIMRoles maps values of the SCIM `roles` attribute to role names.
-	SCIMRoles map[string]string
+	SCIMRoles map[string]string `json:"scim_roles,omitempty"`
 }
 
 // GroupRule gives a role to the members of a group. Exactly one of Group,
 // ExternalID and Match is set; Role and Scopes may use ${captures} of Match only.
 type GroupRule struct {
-	Group      string // displayName, compared without case
-	ExternalID string // compared exactly
-	Match      string // regular expression (RE2), anchored at both ends, matched against displayName
-	Role       string
-	Scopes     []string // empty: everywhere
+	Group      string   `json:"group,omitempty"`       // displayName, compared without case
+	ExternalID string   `json:"external_id,omitempty"` // compared exactly
+	Match      string   `json:"match,omitempty"`       // regular expression (RE2), anchored at both ends, matched against displayName
+	Role       string   `json:"role"`
+	Scopes     []string `json:"scopes,omitempty"` // empty: everywhere
 }
 
 // RuleError is one fault in a Spec.

@@ -2,11 +2,13 @@ package mapping
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 )
 
 // Rules is a checked Spec. It is immutable and safe for concurrent use.
 type Rules struct {
+	spec        Spec
 	bounds      *addressBounds
 	email       []*emailSource
 	values      []*valueRule
@@ -34,7 +36,7 @@ func Compile(spec Spec) (*Rules, []RuleError) {
 		fault("extension", "%v", err)
 		return nil, errs
 	}
-	r := &Rules{}
+	r := &Rules{spec: spec}
 	r.bounds = newAddressBounds(spec.EmailDomains, spec.PlusSuffix, fault)
 	r.email = newEmailSources(spec.Email, vocabulary, env, fault)
 	r.values = newValueRules(spec, vocabulary, env, fault)
@@ -47,6 +49,9 @@ func Compile(spec Spec) (*Rules, []RuleError) {
 		slices.ContainsFunc(r.values, func(v *valueRule) bool { return v.expr != nil && v.expr.readsGroups })
 	return r, nil
 }
+
+// Spec is what the rules were compiled from. It must not be changed.
+func (r *Rules) Spec() Spec { return r.spec }
 
 // Resolve computes what user should be at WisdomAI. user is the SCIM document
 // (core attributes in schema spelling, extensions under their URN); groups are
@@ -81,3 +86,6 @@ func (r *Rules) GroupMatters(displayName, externalID string) bool {
 // Privileged reports whether a role, by its canonical name, is one that only a
 // literal rule may give (V-40).
 func (r *Rules) Privileged(role string) bool { return r.roles.privileged[role] }
+
+// PrivilegedRoles are the roles for which Privileged is true, sorted.
+func (r *Rules) PrivilegedRoles() []string { return slices.Sorted(maps.Keys(r.roles.privileged)) }

@@ -247,9 +247,17 @@ func (b *bulkRun) closeCircles(ctx context.Context) {
 			}
 		}
 		op.err = err
-		b.takeBack(ctx, op)
+		if !recorded(err) {
+			b.takeBack(ctx, op)
+		}
 		b.failed(ctx, op)
 	}
+}
+
+// recorded is whether a write that is answered with this error is committed all the same (V-37).
+func recorded(err error) bool {
+	refused, ok := errors.AsType[*directory.Error](err)
+	return ok && refused.Recorded
 }
 
 // takeBack deletes what an operation made that has failed after all. Somebody who was

@@ -1,8 +1,11 @@
 package scim
 
 import (
+	"context"
 	"slices"
 	"testing"
+
+	"github.com/scimbridge/scimbridge/internal/directory"
 )
 
 func TestChecklistBulkReferences(t *testing.T) {
@@ -83,6 +86,17 @@ func TestChecklistBulkReferences(t *testing.T) {
 		r.wants("uniqueness", "Operations", 0, "response", "scimType").wants(nil, "Operations", 1, "response", "scimType")
 		s.get("/Groups").wants(2, "totalResults")
 		s.get("/Users").wants(1, "totalResults")
+	})
+	t.Run("V-37 what is recorded and answered 503 is not taken back", func(t *testing.T) {
+		s := serve(t)
+		s.directory.before = func(_ context.Context, method string) error {
+			if method == "ReplaceGroup" {
+				return &directory.Error{Kind: directory.Unavailable, Recorded: true, Detail: "recorded"}
+			}
+			return nil
+		}
+		s.bulk("", group("A", "bulkId:B"), group("B", "bulkId:A")).did("201", "503") // one of them closes the circle
+		s.get("/Groups").wants(2, "totalResults")
 	})
 	t.Run("B-18 references to nothing", func(t *testing.T) {
 		s := serve(t)

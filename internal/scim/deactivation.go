@@ -109,7 +109,7 @@ func (s *Server) reportRefusedDeactivation(ctx context.Context, w *write, err er
 		slog.String("request", w.request), slog.String("method", w.method), slog.String("user", w.id),
 		slog.Int("status", answer.Status), slog.String("type", string(answer.ScimType)), slog.String("attribute", attributeOf(err)))
 	if s.onRefusedDeactivation != nil {
-		s.onRefusedDeactivation(ctx, w.id, answer.Detail)
+		s.onRefusedDeactivation(ctx, w.by, w.id, answer.Detail)
 	}
 }
 

@@ -131,7 +131,7 @@ func leaving(t *testing.T, change func(*Options)) (s *suite, told *[]string) {
 	told = new([]string)
 	s = serve(t, func(o *Options) {
 		o.Limits.Operations = 4
-		o.OnRefusedDeactivation = func(_ context.Context, id, detail string) { *told = append(*told, id+": "+detail) }
+		o.OnRefusedDeactivation = func(_ context.Context, _ directory.Caller, id, detail string) { *told = append(*told, id+": "+detail) }
 		if change != nil {
 			change(o)
 		}

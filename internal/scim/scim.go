@@ -109,8 +109,8 @@ type Options struct {
 	OnRequest func(RequestInfo)
 	// OnRefusedDeactivation, if set, is told of every write on a user that asked for
 	// active: false and was refused for good (V-02): any 4xx but 401, 404, 412, 413 and 415.
-	// id is "" for a POST. detail is the answer's, and may quote the document. It must not block.
-	OnRefusedDeactivation func(ctx context.Context, id, detail string)
+	// id is "" for a POST. detail is the answer's, and may quote the document. The answer waits for it.
+	OnRefusedDeactivation func(ctx context.Context, by directory.Caller, id, detail string)
 	// Now is the clock that durations are taken from; nil: time.Now.
 	Now func() time.Time
 	// NewRequestID names requests that bring no X-Request-Id; nil: a random UUID.
@@ -177,7 +177,7 @@ type Server struct {
 	onRequest             func(RequestInfo)
 	now                   func() time.Time
 	newRequestID          func() string
-	onRefusedDeactivation func(ctx context.Context, id, detail string)
+	onRefusedDeactivation func(ctx context.Context, by directory.Caller, id, detail string)
 	writers               []writers // what a request and an operation of a bulk can change
 	engine                *gin.Engine
 	encoders              sync.Pool // of *encoder, for their buffers

@@ -70,7 +70,13 @@ type Tx interface {
 	// whole microseconds, the same throughout a transaction.
 	Now() time.Time
 
+	// Part runs fn as a part of an Update: when it returns an error, what it wrote is undone,
+	// that error is returned, and the transaction goes on, as it does not after other
+	// errors. Parts may hold parts.
+	Part(fn func() error) error
+
 	TenantTx
+	RulesTx
 	UserTx
 	GroupTx
 	AccountTx
@@ -95,6 +101,20 @@ type TenantTx interface {
 	Tenant(name string) (*Tenant, error)
 	// PutTenant inserts or replaces by name.
 	PutTenant(*Tenant) error
+}
+
+// Rules are a tenant's rules that somebody approved (V-35).
+type Rules struct {
+	Tenant, Hash string
+	Body         []byte // JSON of package directory: what the rules are compiled from
+	Approved     time.Time
+}
+
+type RulesTx interface {
+	// RulesInForce are a tenant's rules that were approved last; ErrNotFound if none ever were.
+	RulesInForce(tenant string) (*Rules, error)
+	// PutRules inserts or replaces by (Tenant, Hash). Of two approved at one time the higher hash is in force.
+	PutRules(*Rules) error
 }
 
 // User is a SCIM user. A managed one was written by the IdP; an unmanaged one is
@@ -337,7 +357,7 @@ type Known struct {
 // Backlog counts what is not delivered, for health and alerts.
 type Backlog struct {
 	Pending, Taking, Failed, Uncertain int
-	Oldest                             time.Time // zero: none pending
+	Oldest, OldestTaking               time.Time // since when they are pending; zero: none is
 }
 
 type AccountTx interface {

@@ -28,8 +28,6 @@ type Metrics struct {
 	drift            *prometheus.CounterVec
 	looks            *prometheus.CounterVec
 	lookSeconds      *prometheus.HistogramVec
-	lookUsers        *prometheus.GaugeVec
-	lookTime         *prometheus.GaugeVec
 }
 
 // NewMetrics returns metrics at zero. version is shown as scimbridge_build_info.
@@ -75,10 +73,6 @@ func NewMetrics(version string) *Metrics {
 	m.lookSeconds = histogram("look_seconds",
 		"What does a listing cost? Time of a look.",
 		[]float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300}, "tenant")
-	m.lookUsers = gauge("look_users",
-		"How many people has the workspace? Users in the last look that was applied.", "tenant")
-	m.lookTime = gauge("look_applied_timestamp_seconds",
-		"How old is what is known of WisdomAI? When the last applied look began.", "tenant")
 
 	build := gauge("build_info", "Which version runs? Always 1.", "version")
 	build.WithLabelValues(version).Set(1)
@@ -134,15 +128,8 @@ func (m *Metrics) PrivilegedGrant(tenant, role string) {
 // Drift counts something that somebody else changed at WisdomAI (V-30), by the kind of its event.
 func (m *Metrics) Drift(tenant, kind string) { m.drift.WithLabelValues(tenant, kind).Inc() }
 
-// LookApplied is the outcome of a look whose users are now the actual state.
-const LookApplied = "applied"
-
-// Look counts a look that ended: LookApplied, "failed", "disbelieved" or "discarded".
-func (m *Metrics) Look(tenant, outcome string, users int, begun time.Time, took time.Duration) {
+// Look counts a look that ended: "applied", "failed", "disbelieved" or "discarded".
+func (m *Metrics) Look(tenant, outcome string, took time.Duration) {
 	m.looks.WithLabelValues(tenant, outcome).Inc()
 	m.lookSeconds.WithLabelValues(tenant).Observe(took.Seconds())
-	if outcome == LookApplied {
-		m.lookUsers.WithLabelValues(tenant).Set(float64(users))
-		m.lookTime.WithLabelValues(tenant).Set(float64(begun.UnixMilli()) / 1000)
-	}
 }

@@ -41,11 +41,12 @@ func TestMetrics(t *testing.T) {
 	m.Delivery("default", "delivered")
 	m.PrivilegedGrant("default", "ADMIN")
 	m.Drift("default", "lost")
-	m.Look("default", telemetry.LookApplied, 42, begun, time.Second)
-	m.Look("default", "failed", 7, begun.Add(time.Minute), time.Second)
+	m.Look("default", "applied", time.Second)
+	m.Look("default", "failed", time.Second)
 	m.WatchBacklog(func() ([]telemetry.Backlog, error) {
 		return []telemetry.Backlog{{Tenant: "default", Pending: 3, Taking: 1, Failed: 2, Uncertain: 4, Drift: telemetry.Drift{Lost: 5, Extra: 6, Changed: 7, Contested: 8}, OldestAge: 90 * time.Second,
-			HeldDeletes: 5, HeldProtected: 6, MassRevocations: 1}}, nil
+			GivingHeld: true, RebuiltUnwritten: 9, HeldDeletes: 5, HeldProtected: 6, MassRevocations: 1,
+			Users: 42, Listed: begun, Disbelieved: true, RulesHeld: true}}, nil
 	})
 	m.WatchDialect(func() map[string]map[string]int64 {
 		return map[string]map[string]int64{"default": {"op-case": 7, "urn-dot": 0}, "strict": {}}
@@ -67,24 +68,29 @@ func TestMetrics(t *testing.T) {
 		`scimbridge_drift_accounts{direction="extra",tenant="default"} 6`,
 		`scimbridge_drift_accounts{direction="lost",tenant="default"} 5`,
 		`scimbridge_drift_total{kind="lost",tenant="default"} 1`,
+		`scimbridge_giving_held{tenant="default"} 1`,
 		`scimbridge_holds{kind="delete",tenant="default"} 5`,
 		`scimbridge_holds{kind="protected",tenant="default"} 6`,
 		`scimbridge_look_applied_timestamp_seconds{tenant="default"} 1.7900000005e+09`,
+		`scimbridge_look_disbelieved{tenant="default"} 1`,
 		`scimbridge_look_seconds_count{tenant="default"} 2`,
 		`scimbridge_look_users{tenant="default"} 42`,
 		`scimbridge_looks_total{outcome="applied",tenant="default"} 1`,
 		`scimbridge_looks_total{outcome="failed",tenant="default"} 1`,
 		`scimbridge_mass_revocations{tenant="default"} 1`,
 		`scimbridge_privileged_grants_total{role="ADMIN",tenant="default"} 1`,
+		`scimbridge_rebuilt_unwritten{tenant="default"} 9`,
 		`scimbridge_refused_deactivations_total{tenant="default"} 1`,
 		`scimbridge_request_seconds_count{method="GET",route="/Users/:id",tenant="default"} 2`,
 		`scimbridge_request_seconds_count{method="other",route="unknown",tenant="default"} 1`,
 		`scimbridge_requests_total{method="GET",route="/Users/:id",status="200",tenant="default"} 2`,
 		`scimbridge_requests_total{method="other",route="unknown",status="404",tenant="default"} 1`,
+		`scimbridge_rules_held{tenant="default"} 1`,
 		`scimbridge_wisdomai_call_seconds_count{operation="createUsers",tenant="default"} 2`,
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="ok",tenant="default"} 1`,
 		`scimbridge_wisdomai_calls_total{operation="createUsers",outcome="transient",tenant="default"} 1`,
 	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, got); diff != "" || status != http.StatusOK {
 		t.Errorf("status %d, metrics (-want +got):\n%s", status, diff)
 	}

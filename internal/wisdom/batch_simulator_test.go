@@ -2,6 +2,8 @@ package wisdom_test
 
 import (
 	"fmt"
+	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -84,6 +86,37 @@ func TestFiftyAliasesAreOneRequestInOrder(t *testing.T) {
 	}
 }
 
+// BenchmarkMutate is what sharing a request is worth, without any distance to WisdomAI: 50 people
+// one by one, or as aliases.
+func BenchmarkMutate(b *testing.B) {
+	for _, aliases := range []int{1, 50} {
+		b.Run(fmt.Sprintf("aliases=%d", aliases), func(b *testing.B) {
+			sim, err := simulator.New(simulator.Options{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			server := httptest.NewServer(sim.Handler())
+			defer server.Close()
+			defer sim.Close()
+			client, err := wisdom.New(wisdom.Options{URL: server.URL + "/graphql", Workspace: sim.Workspace(), Token: sim.Token(), Exchange: "never"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			people := joiners(50)
+			for b.Loop() {
+				for batch := range slices.Chunk(people, aliases) {
+					for _, err := range client.Mutate(b.Context(), batch) {
+						if err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(people)), "µs/person")
+		})
+	}
+}
+
 func TestV20OneBlockedAddressFailsAlone(t *testing.T) {
 	w := newWorld(t, simulator.Settings{Block: []string{"p17@example.com"}})
 	for i, err := range w.client.Mutate(t.Context(), joiners(50)) {
@@ -117,12 +150,13 @@ func TestV16FaultsOfABatch(t *testing.T) {
 		{simulator.Fault{Kind: "alias", Alias: 1, Code: "ERROR", Message: "try later"}, []fate{{}, {Kind: wisdom.Transient}, {}}, 2},
 		{simulator.Fault{Kind: "alias", Alias: 2, Code: "NONE"}, []fate{{}, {}, {Kind: wisdom.Transient, Unanswered: true}}, 2},
 		{simulator.Fault{Kind: "errors"}, all(fate{Kind: wisdom.Transient, Unanswered: true}), 0},
+		{simulator.Fault{Kind: "errors", Target: "p1@example.com"}, all(fate{Kind: wisdom.Transient, Unanswered: true}), 2},
 		{simulator.Fault{Kind: "http", HTTP: 500}, all(fate{Kind: wisdom.Transient, Unanswered: true}), 0},
 		{simulator.Fault{Kind: "http", HTTP: 429, RetryAfter: "3s"}, all(fate{Kind: wisdom.Transient, RetryAfter: "3s"}), 0},
 		{simulator.Fault{Kind: "reset"}, all(fate{Kind: wisdom.Transient, Unanswered: true}), 0},
 		{simulator.Fault{Kind: "after"}, all(fate{Kind: wisdom.Transient, Unanswered: true}), 3},
 	} {
-		t.Run(test.fault.Kind, func(t *testing.T) {
+		t.Run(test.fault.Kind+" "+test.fault.Target, func(t *testing.T) {
 			w := newWorld(t, simulator.Settings{})
 			w.users(t) // the token is got before
 			test.fault.Operation = "createUsers"

@@ -14,6 +14,18 @@ import (
 // This file alone decides what a failure means. Where WisdomAI's documentation is
 // silent it errs on the careful side: transient rather than permanent, and
 // unanswered rather than refused.
+//
+//	errors[] and no data         "Error Handling"        errorsOf, executed
+//	a status other than OK       "Error Handling"        statusOf
+//	401, 400, 500                "Error Handling"        httpError
+//	429, 503, Retry-After        not documented          httpError
+//	no answer, or half a one     not documented          transportError, brokenAnswer
+//	a refused address            "Email Access Control"  statusOf, refusedForGood
+//	a missing permission         "RBAC for Users"        statusOf, executed, tenantsFault
+//	a token that has ended       "API Keys"              the same, and blamesToken
+//	what the schema lacks        GraphQL specification   errorsOf, invalidDocument
+//
+// What a failure says of WisdomAI, and not of the person, is worthOf's to say.
 
 var (
 	// refusedForGood is what Email Access Control and a bad address sound like. No message
@@ -133,6 +145,7 @@ func executed(list []graphqlError) *Error {
 			e.Message = g.Message
 		}
 		words := address.ReplaceAllString(g.Message, "")
+		// The codes are Apollo Server's, which many servers took over.
 		if code := g.code(); code == "UNAUTHENTICATED" || code == "FORBIDDEN" || tenantsFault.MatchString(words) {
 			e.Kind = Unauthorized
 			e.Message = g.Message

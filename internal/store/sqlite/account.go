@@ -209,7 +209,7 @@ func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
 
 // The counts of Backlog, each from an index of just those accounts.
 const (
-	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending) FROM accounts WHERE workspace = ? AND tenant = ? AND pending <> 0"
+	backlogPending   = "SELECT COUNT(*), COALESCE(SUM(taking), 0), MIN(pending), MIN(CASE WHEN taking = 1 THEN pending END) FROM accounts WHERE workspace = ? AND tenant = ? AND pending <> 0"
 	backlogFailed    = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND failed <> 0"
 	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND uncertain <> 0"
 )
@@ -217,7 +217,7 @@ const (
 func (t *tx) Backlog(workspace, tenant string) (store.Backlog, error) {
 	var b store.Backlog
 	_, err := t.conn.one(backlogPending, []any{workspace, tenant}, func(r *rows) {
-		b.Pending, b.Taking, b.Oldest = r.int(), r.int(), r.time()
+		b.Pending, b.Taking, b.Oldest, b.OldestTaking = r.int(), r.int(), r.time(), r.time()
 	})
 	if err != nil {
 		return b, err

@@ -28,6 +28,7 @@ type Options struct {
 
 // Store is a store.Store in one SQLite file. Safe for concurrent use.
 type Store struct {
+	path    string
 	now     func() time.Time
 	writer  *writer
 	readers *readers
@@ -100,7 +101,7 @@ func connectAll(ctx context.Context, path string, now func() time.Time) (*Store,
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{now: now, writer: &writer{conn: c}, readers: newReaders(read)}
+	s := &Store{path: path, now: now, writer: &writer{conn: c}, readers: newReaders(read)}
 	// SQLite opens what it may only read without a word; a statement that would write tells.
 	if err := s.writer.update(ctx, func(c *conn) error { _, err := c.exec("DELETE FROM meta WHERE FALSE"); return err }); err != nil {
 		return nil, errors.Join(err, s.Close())

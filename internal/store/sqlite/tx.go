@@ -27,6 +27,26 @@ func (t *tx) Now() time.Time {
 	return t.now
 }
 
+// Part runs fn under a savepoint; one of a name hides those of the same name outside it.
+func (t *tx) Part(fn func() error) error {
+	if _, err := t.conn.exec("SAVEPOINT part"); err != nil {
+		return err
+	}
+	kept := false
+	defer func() {
+		if !kept { // a panic ends the whole transaction
+			_, _ = t.conn.exec("ROLLBACK TO part")
+			_, _ = t.conn.exec("RELEASE part")
+		}
+	}()
+	if err := fn(); err != nil {
+		return err
+	}
+	kept = true
+	_, err := t.conn.exec("RELEASE part")
+	return err
+}
+
 // checkRows is after how many rows a sequence looks whether its context has ended.
 const checkRows = 128
 

@@ -338,9 +338,11 @@ var accounts = []test{
 				a.Pending, a.Failed, a.Uncertain, a.Workspace = at(1), 7, at(1), "x"
 			case 6:
 				a.Pending, a.Failed, a.Uncertain, a.Tenant = at(1), 7, at(1), "u"
+			case 7:
+				a.Pending = at(2)
 			}
 		})
-		t.equal("backlog", backlog(), store.Backlog{Pending: 3, Taking: 2, Failed: 1, Uncertain: 2, Oldest: at(5)})
+		t.equal("backlog", backlog(), store.Backlog{Pending: 4, Taking: 2, Failed: 1, Uncertain: 2, Oldest: at(2), OldestTaking: at(5)})
 	}},
 }
 

@@ -34,6 +34,7 @@ func Run(t *testing.T, open Open) {
 		{"Transactions", transactions},
 		{"Concurrency", concurrency},
 		{"Tenants", tenants},
+		{"Rules", rulesInForce},
 		{"Users", users},
 		{"Groups", groups},
 		{"Conditions", conditions},

@@ -26,6 +26,58 @@ var transactions = []test{
 		})
 		t.wantTenants()
 	}},
+	{"a part that fails is undone alone", func(t *T) {
+		put := func(tx store.Tx, name string, then error) func() error {
+			return func() error { return errors.Join(tx.PutTenant(&store.Tenant{Name: name}), then) }
+		}
+		t.update(func(tx store.Tx) error {
+			if err := tx.Part(put(tx, "a", nil)); err != nil {
+				return err
+			}
+			if err := tx.Part(put(tx, "b", errRefused)); !errors.Is(err, errRefused) {
+				t.Errorf("the part's error is %v", err)
+			}
+			err := tx.Part(func() error {
+				if err := tx.Part(put(tx, "c", nil)); err != nil {
+					return err
+				}
+				if err := tx.Part(put(tx, "d", errRefused)); !errors.Is(err, errRefused) {
+					t.Errorf("the inner part's error is %v", err)
+				}
+				return put(tx, "e", nil)()
+			})
+			if err != nil {
+				return err
+			}
+			err = tx.Part(func() error {
+				if err := tx.Part(put(tx, "f", nil)); err != nil {
+					return err
+				}
+				return errRefused
+			})
+			if !errors.Is(err, errRefused) {
+				t.Errorf("the outer part's error is %v", err)
+			}
+			return nil
+		})
+		t.wantTenants("a", "c", "e")
+	}},
+	{"a part that met a conflict is undone alone", func(t *T) {
+		t.update(func(tx store.Tx) error { return tx.PutToken(token("t", "okta")) })
+		t.update(func(tx store.Tx) error {
+			if err := tx.PutTenant(&store.Tenant{Name: "a"}); err != nil {
+				return err
+			}
+			copied := token("t", "okta")
+			copied.Name = "copy"
+			err := tx.Part(func() error { return errors.Join(tx.PutTenant(&store.Tenant{Name: "b"}), tx.PutToken(copied)) })
+			if _, ok := errors.AsType[*store.Conflict](err); !ok {
+				t.Errorf("the part's error is %v, want a conflict", err)
+			}
+			return tx.PutTenant(&store.Tenant{Name: "c"})
+		})
+		t.wantTenants("a", "c")
+	}},
 	{"Update keeps nothing when fn panics, and the panic reaches the caller", func(t *T) {
 		func() {
 			defer func() {
@@ -251,7 +303,7 @@ func (t *T) wantTenants(names ...string) {
 	var got []string
 	t.view(func(tx store.Tx) error {
 		got = nil
-		for _, name := range []string{"a", "b"} {
+		for _, name := range []string{"a", "b", "c", "d", "e", "f"} {
 			switch _, err := tx.Tenant(name); {
 			case err == nil:
 				got = append(got, name)
@@ -274,5 +326,29 @@ var tenants = []test{
 			t.update(func(tx store.Tx) error { return tx.PutTenant(want) })
 			t.equal("tenant", reads(t, func(tx store.Tx) (*store.Tenant, error) { return tx.Tenant("a") }), want)
 		}
+	}},
+}
+
+var rulesInForce = []test{
+	{"V-35 the rules in force are those approved last", func(t *T) {
+		inForce := func(tenant string) *store.Rules {
+			return reads(t, func(tx store.Tx) (*store.Rules, error) { return tx.RulesInForce(tenant) })
+		}
+		rules := func(tenant, hash string, n int) *store.Rules {
+			return &store.Rules{Tenant: tenant, Hash: hash, Body: []byte(`{"of":"` + hash + `"}`), Approved: at(n)}
+		}
+		t.fails(store.ErrNotFound, "RulesInForce", func(tx store.Tx) error { _, err := tx.RulesInForce("t"); return err })
+		first, second, other := rules("t", "b", 1), rules("t", "a", 2), rules("u", "b", 9)
+		t.update(func(tx store.Tx) error {
+			return errors.Join(tx.PutRules(second), tx.PutRules(first), tx.PutRules(other))
+		})
+		t.equal("of t", inForce("t"), second)
+		t.equal("of u", inForce("u"), other)
+		again := rules("t", "b", 3)
+		again.Body = []byte("{}")
+		t.update(func(tx store.Tx) error { return tx.PutRules(again) })
+		t.equal("approved again", inForce("t"), again)
+		t.update(func(tx store.Tx) error { return tx.PutRules(rules("t", "c", 3)) })
+		t.equal("at the same time", inForce("t"), rules("t", "c", 3))
 	}},
 }

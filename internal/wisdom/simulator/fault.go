@@ -26,6 +26,9 @@ type Fault struct {
 	Alias       int     `json:"alias,omitempty"`       // of alias: the root field's place in the request, from 0
 	Keep        float64 `json:"keep,omitempty"`        // of truncate: the share that is shown; 0 means 0.5
 	Age         string  `json:"age,omitempty"`         // of stale: Go duration
+	// Target, an e-mail or id, narrows the rule to fields that name it: whom WisdomAI cannot
+	// digest, whomever he shares a request with.
+	Target string `json:"target,omitempty"`
 }
 
 // The kinds of faults.
@@ -82,6 +85,9 @@ func (f Fault) Validate() error {
 // fits says whether a rule is about a field of a request.
 func (f *Fault) fits(field rootField) bool {
 	if f == nil || f.Operation != "*" && f.Operation != field.operation {
+		return false
+	}
+	if f.Target != "" && !field.about(f.Target) {
 		return false
 	}
 	switch f.Kind {

@@ -384,3 +384,38 @@ func TestFaultRules(t *testing.T) {
 		}
 	})
 }
+
+func TestAFaultFollowsWhomItIsAbout(t *testing.T) {
+	const batch = `mutation { a: createUsers(input: {emails: ["x@example.com", "y@example.com"]}) { status { code } }
+		b: createUsers(input: {emails: "Poison@example.com"}) { status { code } }
+		c: setUserAttributes(input: {userId: "u1", userAttributes: []}) { status { code } }
+		d: deleteUsersFromWorkspace(ids: ["u2"], workspaceID: "ws_sim") { status { code } } }`
+	for _, test := range []struct {
+		target string
+		failed string // path of the error
+	}{
+		{"poison@example.com", "b"}, {"y@example.com", "a"}, {"u1", "c"}, {"u2", "d"}, {"u3", ""},
+	} {
+		r := faulty(t, Fault{Operation: "*", Kind: "errors", Target: test.target})
+		out := inProcess(t, r.sim, batch)
+		if got := strings.Contains(out.Raw, `"path":["`+test.failed+`"]`); got != (test.failed != "") {
+			t.Errorf("%s: %s", test.target, out.Raw)
+		}
+	}
+	t.Run("by variables", func(t *testing.T) {
+		r := faulty(t, Fault{Operation: "createUsers", Kind: "http", HTTP: 500, Target: "poison@example.com"})
+		for email, want := range map[string]int{"poison@example.com": 500, "ann@example.com": 200} {
+			body, err := json.Marshal(map[string]any{"query": `mutation($i: CreateUsersInput!) { createUsers(input: $i) { status { code } } }`,
+				"variables": map[string]any{"i": map[string]any{"emails": []string{email}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			req := httptest.NewRequestWithContext(t.Context(), "POST", "/graphql", strings.NewReader(string(body)))
+			req.Header.Set("Authorization", "Bearer "+r.sim.Token())
+			w := httptest.NewRecorder()
+			if r.sim.Handler().ServeHTTP(w, req); w.Code != want {
+				t.Errorf("%s: HTTP %d, want %d", email, w.Code, want)
+			}
+		}
+	})
+}

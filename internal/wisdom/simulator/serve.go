@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 
@@ -26,6 +27,28 @@ type rootField struct {
 	alias     string // the key of its answer; the name if it has no alias
 	place     int    // among the root fields of the request, from 0
 	mutation  bool
+	arguments func() map[string]any // as the request gives them, variables put in
+}
+
+// about says whether the field names somebody, by e-mail or id.
+func (f rootField) about(who string) bool {
+	arguments := f.arguments()
+	if input, ok := arguments["input"].(map[string]any); ok {
+		arguments = input
+	}
+	for _, key := range []string{"emails", "userId", "ids"} {
+		switch value := arguments[key].(type) {
+		case string: // GraphQL takes one value for a list of one
+			if strings.EqualFold(value, who) {
+				return true
+			}
+		case []any:
+			if slices.ContainsFunc(value, func(v any) bool { s, ok := v.(string); return ok && strings.EqualFold(s, who) }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // meta says whether the field is about the schema: __schema, __type, __typename.
@@ -277,7 +300,8 @@ func rootFields(op *graphql.OperationContext) []rootField {
 	}
 	var fields []rootField
 	for i, f := range graphql.CollectFields(op, op.Operation.SelectionSet, []string{root}) {
-		fields = append(fields, rootField{operation: f.Name, alias: f.Alias, place: i, mutation: mutation})
+		fields = append(fields, rootField{operation: f.Name, alias: f.Alias, place: i, mutation: mutation,
+			arguments: func() map[string]any { return f.ArgumentMap(op.Variables) }})
 	}
 	return fields
 }
