@@ -22,14 +22,14 @@ type belief struct {
 	place      int // which of them he points at: V-02 lets a rename wait for reactivation
 	department string
 	in         [len(crashGroups)]bool
-	at         [2]standing // of each of his addresses
+	at         [2]expected // of each of his addresses
 }
 
-// standing is what an address has come to.
-type standing int
+// expected is what an address has come to.
+type expected int
 
 const (
-	nobodys standing = iota // nobody ever pointed at it
+	nobodys expected = iota // nobody ever pointed at it
 	current                 // the person points at it
 	former                  // he was renamed away from it
 	removed                 // he was deleted while he pointed at it
@@ -42,7 +42,7 @@ func (b belief) String() string {
 	return fmt.Sprintf("name %d at %d active=%v department=%q groups %v, addresses %v", b.name, b.place, b.active, b.department, b.groups(), b.at)
 }
 
-func (s standing) String() string { return [...]string{"nobody's", "current", "former", "removed"}[s] }
+func (s expected) String() string { return [...]string{"nobody's", "current", "former", "removed"}[s] }
 
 func (b belief) groups() []string {
 	var out []string

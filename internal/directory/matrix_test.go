@@ -23,7 +23,7 @@ func TestFaultMatrix(t *testing.T) {
 		for _, f := range troubles {
 			t.Run(op.name+"/"+f.name, func(t *testing.T) {
 				t.Parallel()
-				inWorld(t, func(w *world) { (&cell{world: w, op: op, trouble: f}).play() }, func(w *world) {
+				inWorld(t, func(w *world) { (&cell{world: w, op: op, hardship: f}).play() }, func(w *world) {
 					spec := rules()
 					spec.Attributes = append(spec.Attributes, mapping.AttributeRule{Key: "region", Required: true,
 						Paths: []string{"urn:ietf:params:scim:schemas:extension:wisdomai:2.0:User:region"}})
@@ -94,8 +94,8 @@ var operations = []operation{
 		calls: 2, kinds: 2, why: "the attributes, then roles", takesAll: true},
 }
 
-// trouble is a column of the matrix.
-type trouble struct {
+// hardship is a column of the matrix.
+type hardship struct {
 	name  string
 	rules func() []simulator.Fault
 	// newer: a write that takes the operation back comes while the first is on its way.
@@ -131,7 +131,7 @@ func listing(f simulator.Fault) func() []simulator.Fault {
 	return func() []simulator.Fault { return []simulator.Fault{f} }
 }
 
-var troubles = []trouble{
+var troubles = []hardship{
 	{name: "timeout before", rules: each(simulator.Fault{Kind: "hang"}), again: 1, why: once},
 	{name: "timeout after effect", rules: each(simulator.Fault{Kind: "after_hang"}), again: 1, why: once},
 	{name: "effect after a newer call", newer: true, rules: each(simulator.Fault{Kind: "late", Latency: lateness.String()}),
@@ -183,7 +183,7 @@ func aliases() []simulator.Fault {
 type cell struct {
 	*world
 	op      operation
-	trouble trouble
+	hardship hardship
 	people  []*employee
 	groups  map[string]Group
 
@@ -227,7 +227,7 @@ func (c *cell) play() {
 		u.UserAttributes = append(u.UserAttributes, simulator.UserAttribute{Key: "crm_id", Value: "77"})
 		c.sim.PutUsers(*u)
 	}
-	for i := range c.trouble.crowd {
+	for i := range c.hardship.crowd {
 		c.invite(fmt.Sprintf("crowd%d@example.com", i), "CREATOR")
 	}
 	c.rest()
@@ -242,15 +242,15 @@ func (c *cell) play() {
 	calls := c.calls()
 
 	c.pass(6 * time.Second) // the last look is too old to create by
-	if c.trouble.just != nil {
-		c.trouble.just(c)
+	if c.hardship.just != nil {
+		c.hardship.just(c)
 	}
-	c.sim.SetFaults(c.trouble.rules()...)
+	c.sim.SetFaults(c.hardship.rules()...)
 	c.mu.Lock()
 	c.met = time.Now()
 	c.mu.Unlock()
 	c.op.do(c)
-	if c.trouble.newer {
+	if c.hardship.newer {
 		c.pass(2 * time.Second)
 		c.mu.Lock()
 		c.newer = true
@@ -262,14 +262,14 @@ func (c *cell) play() {
 		c.lookup("nobody@example.com")
 	}
 	c.sim.SetFaults()
-	if c.trouble.after != nil {
-		c.trouble.after(c)
+	if c.hardship.after != nil {
+		c.hardship.after(c)
 	}
 	c.rest()
 	c.watch(false)
 
 	want := c.op.want
-	if c.trouble.newer {
+	if c.hardship.newer {
 		want = c.op.wantNewer
 	}
 	for _, e := range c.people {
@@ -280,22 +280,22 @@ func (c *cell) play() {
 	if got := c.at(invited) + c.at(managed); got != bystanders {
 		c.t.Errorf("who was not written about changed from %s to %s", bystanders, got)
 	}
-	used, budget := c.calls()-calls, len(c.people)*(c.op.calls+c.op.kinds*c.trouble.again+c.trouble.extra)
-	c.t.Logf("%s/%s: %d calls, budget %d", c.op.name, c.trouble.name, used, budget)
+	used, budget := c.calls()-calls, len(c.people)*(c.op.calls+c.op.kinds*c.hardship.again+c.hardship.extra)
+	c.t.Logf("%s/%s: %d calls, budget %d", c.op.name, c.hardship.name, used, budget)
 	if used > budget {
 		c.t.Errorf("%d calls, want at most %d. %d people; each %d (%s), %d times the %d kinds of them and %d more (%s)",
-			used, budget, len(c.people), c.op.calls, c.op.why, c.trouble.again, c.op.kinds, c.trouble.extra, c.trouble.why)
+			used, budget, len(c.people), c.op.calls, c.op.why, c.hardship.again, c.op.kinds, c.hardship.extra, c.hardship.why)
 	}
 }
 
 // expected is the desired state, with what the fault leaves to a person done by him.
 func (c *cell) expected(e *employee, n int, state string) string {
 	switch {
-	case c.op.name == "delete" && c.trouble.name == reinvited && n == 0:
+	case c.op.name == "delete" && c.hardship.name == reinvited && n == 0:
 		return noAccess // the bridge did not create who is there now (V-08)
-	case c.op.name == "create" && c.trouble.name == reinvited && state == newcomer:
+	case c.op.name == "create" && c.hardship.name == reinvited && state == newcomer:
 		return "BASIC_EXPLORER CREATOR crm_id=77 department=Finance region=emea" // adopted (V-07)
-	case c.op.name == "change attributes" && c.trouble.name == reinvited && state == elsewhere:
+	case c.op.name == "change attributes" && c.hardship.name == reinvited && state == elsewhere:
 		return "CREATOR crm_id=77 department=Sales region=emea" // what was confirmed and taken away by hand is not given again (V-30)
 	case e.rewritten && state == atWork:
 		return elsewhere
@@ -380,7 +380,7 @@ func (c *cell) called(e simulator.Effect) {
 	// What comes late was right when it left, and nobody can call it back: it is repaired (V-16).
 	late := c.newer && e.Time.Sub(c.met) >= lateness && e.Time.Sub(c.met) < 2*lateness
 	// A hand gave roles without the attribute; or the OK to taking the roles was a lie, and what follows it follows (V-14).
-	excused := c.trouble.name == reinvited || c.trouble.name == lied && c.op.takesAll
+	excused := c.hardship.name == reinvited || c.hardship.name == lied && c.op.takesAll
 	after, attributes := unitsOf(e.After), attributesOf(e.After)
 	may := units("BASIC_EXPLORER", "VIEWER", "CREATOR")
 	if c.op.name == "give a role" {
@@ -422,7 +422,7 @@ func (c *cell) hire() {
 	c.all(func(e *employee) error {
 		made, err := c.dir.CreateUser(c.t.Context(), okta, person(e.address(0), "department", "Finance", "region", "emea"))
 		var refused *Error
-		if errors.As(err, &refused) && refused.Kind == Invalid && c.trouble.after != nil {
+		if errors.As(err, &refused) && refused.Kind == Invalid && c.hardship.after != nil {
 			return nil // he is hired when the fault is lifted
 		}
 		if err != nil {
