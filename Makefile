@@ -1,10 +1,11 @@
 # What a developer types. `.ci/run` is what must hold; the checks here are its steps.
 
 SECONDS ?= 30
+SEEDS ?= 1000
 CRASHES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz crash generate lint image-build-steps ci
+.PHONY: help build test race fuzz crash simulate generate lint image-build-steps ci
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ fuzz: ## run every fuzz target for SECONDS (30) each
 
 crash: ## kill the program CRASHES (1000) times under load; nothing accepted may be lost or done twice
 	@CRASHES=$(CRASHES) .ci/run crash
+
+simulate: ## play SEEDS (1000) random histories on virtual time against a model
+	@SEEDS=$(SEEDS) .ci/run simulate
 
 generate: ## write the generated code anew (genqlient, gqlgen)
 	go generate ./...

@@ -182,10 +182,10 @@ func aliases() []simulator.Fault {
 // cell is one operation under one fault.
 type cell struct {
 	*world
-	op      operation
+	op       operation
 	hardship hardship
-	people  []*employee
-	groups  map[string]Group
+	people   []*employee
+	groups   map[string]Group
 
 	mu      sync.Mutex // guards the fields below: the simulator's goroutines read them
 	watched bool
