@@ -412,7 +412,7 @@ func (w *world) account(email string) *account {
 
 // pass lets virtual time pass and everything come to rest.
 func (w *world) pass(d time.Duration) {
-	const atLeast = 10 * time.Minute
+	const atLeast = 2 * time.Minute
 	if d > atLeast { // polling each second of days is all that such a test would do
 		w.dir.polls.Store(int64(time.Minute))
 		time.Sleep(d - atLeast)
