@@ -1,6 +1,6 @@
 # What a developer types. `.ci/run` is what must hold; the checks here are its steps.
 
-SECONDS ?= 30
+SECONDS ?= 60
 SEEDS ?= 1000
 CRASHES ?= 1000
 
@@ -19,7 +19,7 @@ test: ## run the tests, by the command of the README
 race: ## run the tests under the race detector (needs gcc)
 	@.ci/run race
 
-fuzz: ## run every fuzz target for SECONDS (30) each
+fuzz: ## run every fuzz target for SECONDS (60) each
 	@FUZZ_SECONDS=$(SECONDS) .ci/run fuzz
 
 crash: ## kill the program CRASHES (1000) times under load; nothing accepted may be lost or done twice

@@ -67,13 +67,13 @@ func people(mutations []wisdom.Mutation) []string {
 }
 
 // crowd creates n people in one go, as an IdP with many connections does, and returns their ids.
-func (w *world) crowd(n int) []string {
+func (w *world) crowd(n int, pairs ...string) []string {
 	w.t.Helper()
 	ids := make([]string, n)
 	var wg sync.WaitGroup
 	for i := range n {
 		wg.Go(func() {
-			c, err := w.dir.CreateUser(w.t.Context(), okta, person(fmt.Sprintf("p%03d@example.com", i)))
+			c, err := w.dir.CreateUser(w.t.Context(), okta, person(fmt.Sprintf("p%03d@example.com", i), pairs...))
 			if err != nil {
 				w.t.Errorf("create p%03d: %v", i, err)
 				return

@@ -221,7 +221,7 @@ func (c *cell) play() {
 	c.hire()
 	c.patch(c.groups["Viewers"].ID, GroupChange{Add: refs(append(c.ids(), eve.ID)...)})
 	for _, e := range c.people {
-		u := c.seen(e.address(0))
+		u := c.there(e.address(0))
 		creator, _ := mapping.RoleID("CREATOR")
 		u.RoleAssignments = append(u.RoleAssignments, simulator.RoleAssignment{RoleID: creator})
 		u.UserAttributes = append(u.UserAttributes, simulator.UserAttribute{Key: "crm_id", Value: "77"})
@@ -344,16 +344,6 @@ func (c *cell) ids() []string {
 		ids = append(ids, e.id)
 	}
 	return ids
-}
-
-// seen is who is at WisdomAI.
-func (w *world) seen(email string) *simulator.User {
-	for _, u := range w.sim.Users() {
-		if u.Email == email {
-			return &u
-		}
-	}
-	return nil
 }
 
 // called looks at the effect of one call of the bridge.

@@ -93,16 +93,6 @@ func TestV26OnlyWhatNoLookSawIsLost(t *testing.T) {
 	}
 }
 
-// there is somebody at WisdomAI.
-func (w *world) there(email string) *simulator.User {
-	for _, u := range w.sim.Users() {
-		if u.Email == email {
-			return &u
-		}
-	}
-	return nil
-}
-
 // TestV26InAnyOrder: administrators and the IdP write at random moments, with looks as they come. What is lost in the end of
 // what administrators gave is what was given after the last look before a call that overwrote it, and nothing else.
 func TestV26InAnyOrder(t *testing.T) {

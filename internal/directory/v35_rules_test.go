@@ -487,7 +487,7 @@ func TestV35WhatWasTakenByHandStaysAway(t *testing.T) {
 		w.group("Explorers", ann.ID)
 		w.group("Viewers", ann.ID)
 		w.pass(20 * time.Minute)
-		u := w.simulated("ann@example.com")
+		u := w.there("ann@example.com")
 		u.RoleAssignments = units("VIEWER").simulated()
 		w.sim.PutUsers(*u)
 		w.pass(20 * time.Minute) // looked at
@@ -496,17 +496,6 @@ func TestV35WhatWasTakenByHandStaysAway(t *testing.T) {
 		w.pass(20 * time.Minute)
 		w.wantAt("ann@example.com", "STORY_VIEWER VIEWER")
 	})
-}
-
-func (w *world) simulated(email string) *simulator.User {
-	w.t.Helper()
-	for _, u := range w.sim.Users() {
-		if u.Email == email {
-			return &u
-		}
-	}
-	w.t.Fatalf("nobody is at %s", email)
-	return nil
 }
 
 func TestV35AddressesFollowTheRules(t *testing.T) {

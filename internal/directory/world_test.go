@@ -228,13 +228,21 @@ type netError struct{}
 
 func (*netError) Error() string { return "dial tcp: connection refused" }
 
+// there is somebody at WisdomAI; nil is nobody.
+func (w *world) there(email string) *simulator.User {
+	for _, u := range w.sim.Users() {
+		if u.Email == email {
+			return &u
+		}
+	}
+	return nil
+}
+
 // at is what somebody has at WisdomAI, in words: "EXPLORER@[x] department=Sales". Identity
 // attributes are left out; JWT ones are marked. "-" is nobody.
 func (w *world) at(email string) string {
-	for _, u := range w.sim.Users() {
-		if u.Email == email {
-			return describe(u)
-		}
+	if u := w.there(email); u != nil {
+		return describe(*u)
 	}
 	return "-"
 }
