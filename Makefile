@@ -5,7 +5,7 @@ SEEDS ?= 1000
 CRASHES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz crash simulate generate lint image-build-steps ci
+.PHONY: help build test race fuzz crash simulate broken generate lint image-build-steps ci
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ crash: ## kill the program CRASHES (1000) times under load; nothing accepted may
 
 simulate: ## play SEEDS (1000) random histories on virtual time against a model
 	@SEEDS=$(SEEDS) .ci/run simulate
+
+broken: ## break each rule of convergence on purpose and see that its tests fail (some twenty minutes)
+	SCIMBRIDGE_TEST_BROKEN=all go test ./internal/docs -run TestTheTestsOfARuleFailWhenItIsBroken -v -timeout 3h
 
 generate: ## write the generated code anew (genqlient, gqlgen)
 	go generate ./...

@@ -182,23 +182,30 @@ func TestV12ARepeatIsANewComputation(t *testing.T) {
 
 func TestV13AnOKMarksTheVersionItWasComputedFrom(t *testing.T) {
 	t.Parallel()
-	inWorld(t, func(w *world) {
-		ann := w.create(person("ann@example.com"))
-		g := w.group("Explorers")
-		w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "latency", Latency: "2s", Times: 1})
-		go func() {
-			if _, err := w.dir.UpdateGroup(w.t.Context(), okta, g.ID, Precondition{}, []GroupChange{{Add: refs(ann.ID)}}); err != nil {
-				w.t.Error(err)
-			}
-		}()
-		time.Sleep(time.Second)
-		w.mustUpdate(ann.ID, "active", false) // while the grant is on its way
-		w.pass(10 * time.Second)
-		w.wantAt("ann@example.com", "no role")
-		if a := w.account("ann@example.com"); a.Delivered != a.Version {
-			w.t.Errorf("delivered %d of version %d", a.Delivered, a.Version)
-		}
-	})
+	for name, c := range map[string]struct {
+		meanwhile func(w *world, ann string, g Group)
+		want      string
+	}{
+		"suspended":        {func(w *world, ann string, g Group) { w.mustUpdate(ann, "active", false) }, "no role"},
+		"out of the group": {func(w *world, ann string, g Group) { w.patch(g.ID, GroupChange{Remove: []string{ann}}) }, "no role"},
+		"another group":    {func(w *world, ann string, g Group) { w.group("Viewers", ann) }, "EXPLORER VIEWER"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(w *world) {
+				ann := w.create(person("ann@example.com"))
+				g := w.group("Explorers")
+				w.sim.SetFaults(simulator.Fault{Operation: "createUsers", Kind: "latency", Latency: "2s", Times: 1})
+				go w.dir.UpdateGroup(w.t.Context(), okta, g.ID, Precondition{}, []GroupChange{{Add: refs(ann.ID)}})
+				time.Sleep(time.Second)
+				c.meanwhile(w, ann.ID, g) // while the grant is on its way
+				w.pass(10 * time.Second)
+				w.wantAt("ann@example.com", c.want)
+				if a := w.account("ann@example.com"); a.Delivered != a.Version {
+					w.t.Errorf("delivered %d of version %d", a.Delivered, a.Version)
+				}
+			})
+		})
+	}
 }
 
 func TestV16AnUnansweredGrantThatTakesEffectAfterTheSuspension(t *testing.T) {

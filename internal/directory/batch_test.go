@@ -380,6 +380,12 @@ func TestBatchOfOneSharesNothing(t *testing.T) {
 // its lease has ended: what it did is not taken for an answer any more, and is looked after (V-16).
 func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 	t.Parallel()
+	t.Run("by one who starts", func(t *testing.T) { leaseThatEnds(t, false) })
+	t.Run("by one who ran all along", func(t *testing.T) { leaseThatEnds(t, true) })
+}
+
+// leaseThatEnds stops a process in the middle of a call; another, which may have been there before, takes over.
+func leaseThatEnds(t *testing.T, before bool) {
 	inWorld(t, func(w *world) {
 		ann := w.create(person("ann@example.com")).ID
 		w.group("Explorers", ann)
@@ -393,9 +399,6 @@ func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 			}
 			return nil
 		})
-		go w.update(ann, "department", "Sales")
-		w.pass(time.Second) // until the rate lets it go
-
 		o := w.o
 		o.WisdomAI = w.dir.wisdom.(*watched).WisdomAI
 		other, err := New(w.t.Context(), o)
@@ -404,11 +407,23 @@ func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 		}
 		ctx, cancel := context.WithCancel(w.t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- other.Run(ctx) }()
 		defer func() { cancel(); <-ended }()
+		run := func() { go func() { ended <- other.Run(ctx) }() }
+		if before {
+			run()
+			w.pass(time.Second)
+		}
+		go w.update(ann, "department", "Sales")
+		w.pass(time.Second) // until the rate lets it go
+		if !before {
+			run()
+		}
 		w.pass(5 * time.Minute)
 		w.wantAt("ann@example.com", "EXPLORER department=Sales")
-		before := w.account("ann@example.com")
+		taken := w.account("ann@example.com")
+		if n := w.events("delivery.abandoned"); n != 1 {
+			w.t.Errorf("%d events say that a call was left in the middle, want 1", n)
+		}
 
 		if _, err := other.UpdateUser(w.t.Context(), okta, ann, Precondition{}, func(doc Document) (Document, error) {
 			doc["active"] = false
@@ -419,8 +434,8 @@ func TestV17ALeaseThatEndedIsTakenOver(t *testing.T) {
 		w.wantAt("ann@example.com", "no role")
 		close(stopped) // the old call leaves now: it sets her attributes
 		w.pass(time.Second)
-		if a := w.account("ann@example.com"); a.LeaseFence < before.LeaseFence {
-			w.t.Errorf("the fence fell from %d to %d", before.LeaseFence, a.LeaseFence)
+		if a := w.account("ann@example.com"); a.LeaseFence < taken.LeaseFence {
+			w.t.Errorf("the fence fell from %d to %d", taken.LeaseFence, a.LeaseFence)
 		}
 		w.pass(20 * time.Minute)
 		w.wantAt("ann@example.com", "no role") // found by a look, and taken again

@@ -45,6 +45,9 @@ type world struct {
 	wrapStore func(store.Store) store.Store
 	without   string // an address that no listing shows
 	log       *bytes.Buffer
+	// split, if set, makes several tenants of what would be one, all on its workspace and store.
+	split   func(Options) []Options
+	tenants map[string]*Directory
 	// after is called after every effect at WisdomAI.
 	after func(simulator.Effect)
 }
@@ -145,15 +148,32 @@ func (w *world) start() {
 	if w.without != "" {
 		w.o.WisdomAI = lacking{client, w.without}
 	}
-	if w.dir, err = New(ctx, w.o); err != nil {
-		w.t.Fatal(err)
-	}
 	done := make(chan error)
-	go func() { done <- w.dir.Run(ctx) }()
+	run := func(o Options) *Directory {
+		d, err := New(ctx, o)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		go func() { done <- d.Run(ctx) }()
+		return d
+	}
+	running := 1
+	if w.split == nil {
+		w.dir = run(w.o)
+	} else {
+		w.tenants = map[string]*Directory{}
+		for _, o := range w.split(w.o) {
+			w.dir = run(o)
+			w.tenants[o.Tenant] = w.dir
+		}
+		running = len(w.tenants)
+	}
 	w.stop = func() {
 		cancel()
-		if err := <-done; err != nil {
-			w.t.Error(err)
+		for range running {
+			if err := <-done; err != nil {
+				w.t.Error(err)
+			}
 		}
 		if err := w.store.Close(); err != nil {
 			w.t.Error(err)

@@ -196,6 +196,14 @@ func TestV12AQueryIsRepeatedOnceAfterALostConnection(t *testing.T) {
 			t.Errorf("%d requests, error %v", len(s.requests("currentUser")), err)
 		}
 	})
+	t.Run("a mutation is not repeated", func(t *testing.T) {
+		s := newServer(t)
+		s.on("setUserAttributes", resets, resets)
+		err := s.client(t).SetUserAttributes(t.Context(), "u1", nil)
+		if !failure(t, err).Unanswered || len(s.requests("setUserAttributes")) != 1 {
+			t.Errorf("%d requests, error %v", len(s.requests("setUserAttributes")), err)
+		}
+	})
 	t.Run("an answer, even a bad one, is not repeated", func(t *testing.T) {
 		s := newServer(t)
 		s.on("currentUser", fails(502, ""), owner)
