@@ -3,9 +3,10 @@
 SECONDS ?= 60
 SEEDS ?= 1000
 CRASHES ?= 1000
+PEOPLE ?= 10000
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race fuzz crash simulate broken generate lint image-build-steps ci
+.PHONY: help build test race fuzz crash simulate scale broken generate lint image-build-steps ci
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +28,9 @@ crash: ## kill the program CRASHES (1000) times under load; nothing accepted may
 
 simulate: ## play SEEDS (1000) random histories on virtual time against a model
 	@SEEDS=$(SEEDS) .ci/run simulate
+
+scale: ## provision PEOPLE (10000) and give all of them a role, on virtual time; prints the requests it took
+	@PEOPLE=$(PEOPLE) .ci/run scale
 
 broken: ## break each rule of convergence on purpose and see that its tests fail (some twenty minutes)
 	SCIMBRIDGE_TEST_BROKEN=all go test ./internal/docs -run TestTheTestsOfARuleFailWhenItIsBroken -v -timeout 3h

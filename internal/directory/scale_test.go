@@ -17,8 +17,9 @@ import (
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
-// TestScale measures what provisioning costs. It prints; what it asserts is that
-// nothing grows with the square of the number of people. -short leaves it out.
+// TestScale measures what provisioning costs, and bounds what WisdomAI must bear: its
+// HTTP requests, and the share of the time for which it lists its users. -short leaves it out;
+// SCIMBRIDGE_TEST_PEOPLE says of how many (make scale: 10,000).
 func TestScale(t *testing.T) {
 	if testing.Short() {
 		t.Skip("measures")
@@ -30,6 +31,9 @@ func TestScale(t *testing.T) {
 	var looks atomic.Int64
 	inWorld(t, func(w *world) {
 		w.sim.SetFaults(simulator.Fault{Operation: "listUsers", Kind: "latency", Latency: "1s"}, simulator.Fault{Operation: "*", Kind: "latency", Latency: "50ms"})
+		v := w.watch(nil)
+		w.pass(time.Minute)
+		looks.Store(0)
 		began := time.Now()
 		cpu := stopwatch()
 		ids := make([]string, people)
@@ -54,25 +58,38 @@ func TestScale(t *testing.T) {
 		close(next)
 		wg.Wait()
 		synctest.Wait()
-		t.Logf("%d creates at concurrency 50: %.2f calls and %.3f looks a person; %v of virtual time, %v of CPU",
-			people, float64(w.calls())/float64(people), float64(looks.Load())/float64(people), time.Since(began), cpu())
+		took := time.Since(began)
+		requests := len(v.sent()) + int(looks.Load())
+		t.Logf("%d creates at concurrency 50: %d requests, of which %d listings; %v of virtual time, %v of CPU",
+			people, requests, looks.Load(), took, cpu())
+		if most := people/10 + 50; requests > most {
+			w.t.Errorf("%d requests for %d people, want at most %d", requests, people, most)
+		}
+		if listed, most := time.Duration(looks.Load())*time.Second, time.Duration(w.dir.o.Listing.MaxDuty*float64(took))+2*time.Second; listed > most {
+			w.t.Errorf("WisdomAI listed for %v of %v, want at most %v", listed, took, most)
+		}
+		for w.backlog() > 0 {
+			w.pass(time.Second)
+		}
 
-		before, seen := w.calls(), looks.Load()
+		v.forget()
+		seen := looks.Load()
 		began, cpu = time.Now(), stopwatch()
 		w.group("Explorers", ids...)
 		t.Logf("a group of %d that grants: answered after %v of CPU", people, cpu())
 		for w.backlog() > 0 {
 			w.pass(time.Second)
 		}
-		calls := w.calls() - before
-		t.Logf("delivered with %d calls and %d looks; %v of virtual time, %v of CPU", calls, looks.Load()-seen, time.Since(began), cpu())
-		if calls > people+people/10 {
-			w.t.Errorf("%d calls for %d members", calls, people)
+		requests = len(v.sent()) + int(looks.Load()-seen)
+		t.Logf("all %d have the role: %d requests, of which %d listings; %v of virtual time, %v of CPU",
+			people, requests, looks.Load()-seen, time.Since(began), cpu())
+		if most := people/100 + 10; requests > most {
+			w.t.Errorf("%d requests for %d people who gain a role, want at most %d", requests, people, most)
 		}
 
 		seen = looks.Load()
 		w.pass(time.Hour)
-		calls = w.calls()
+		calls := w.calls()
 		w.pass(6 * time.Hour) // settled, and quiet: a look of an idle tenant every 15 minutes, and nothing else
 		if n := w.calls() - calls; n != 0 {
 			w.t.Errorf("%d calls while nothing happens", n)
