@@ -154,7 +154,7 @@ var troubles = []hardship{
 		extra: 1, why: "what one address refuses is sent anew without it, and he when something new is written about him"},
 	{name: "slow listing", rules: listing(simulator.Fault{Kind: "latency", Latency: "70s", Times: 2}), why: "it delays, and costs nothing"},
 	{name: "stale listing", rules: listing(simulator.Fault{Kind: "stale", Age: "60s"}),
-		extra: 3, why: "what a listing shows undone is done again, with growing pauses, for the minute that it is behind"},
+		extra: 4, why: "what a listing shows undone is done again, with growing pauses, for the minute that it is behind"},
 	{name: "empty listing", rules: listing(simulator.Fault{Kind: "empty"}), why: "it is not believed (V-28)"},
 	{name: "shrunken listing", crowd: 20, rules: listing(simulator.Fault{Kind: "truncate", Keep: 0.1}), why: "it lost too many to be believed (V-28)"},
 	{name: "truncated listing", rules: listing(simulator.Fault{Kind: "truncate", Keep: 0.6, Times: 1}), why: "one alone concludes nothing (V-27)"},
