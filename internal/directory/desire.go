@@ -8,6 +8,15 @@ import (
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
+// resolveStored is resolve of the document that the store has.
+func (d *Directory) resolveStored(tx store.Tx, u *store.User) (mapping.Result, error) {
+	doc, err := readDocument(u)
+	if err != nil {
+		return mapping.Result{}, err
+	}
+	return d.resolve(tx, u.ID, doc)
+}
+
 // resolve runs the mapping on a user's document and the groups he is in.
 func (d *Directory) resolve(tx store.Tx, userID string, doc Document) (mapping.Result, error) {
 	in, err := tx.GroupsOf(d.o.Tenant, userID)

@@ -293,11 +293,7 @@ func (w *groupWrite) finish() ([]int64, error) {
 // missing required attribute) is no error of the group's write (V-06): no role, state failed.
 // lost is 1 if he loses a role, else 0.
 func (d *Directory) recompute(tx store.Tx, u *store.User) (touched []int64, lost int, err error) {
-	doc, err := readDocument(u)
-	if err != nil {
-		return nil, 0, err
-	}
-	res, err := d.resolve(tx, u.ID, doc)
+	res, err := d.resolveStored(tx, u)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -162,11 +162,7 @@ func (d *Directory) rebind(tx store.Tx, u *store.User, r *Rebound, dry bool) err
 	if err := old.put(tx); err != nil {
 		return err
 	}
-	doc, err := readDocument(u)
-	if err != nil {
-		return err
-	}
-	res, err := d.resolve(tx, u.ID, doc)
+	res, err := d.resolveStored(tx, u)
 	if err != nil {
 		return err
 	}

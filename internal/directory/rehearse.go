@@ -238,11 +238,7 @@ func (r *rehearsal) about(id string) (PersonPlan, error) {
 		return p, err
 	}
 	p.UserName, p.Active = u.UserName, u.Active
-	doc, err := readDocument(u)
-	if err != nil {
-		return p, err
-	}
-	res, err := r.dir.resolve(r.tx, id, doc)
+	res, err := r.dir.resolveStored(r.tx, u)
 	p.Reasons, p.Problems = res.Reasons, res.Problems
 	return p, err
 }

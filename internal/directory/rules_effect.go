@@ -164,11 +164,7 @@ func (d *Directory) conform(tx store.Tx, u *store.User) ([]int64, error) {
 	if u.Account == 0 && !u.Active {
 		return nil, nil // nothing is created for him, and the next write about him links him (V-02)
 	}
-	doc, err := readDocument(u)
-	if err != nil {
-		return nil, err
-	}
-	res, err := d.resolve(tx, u.ID, doc)
+	res, err := d.resolveStored(tx, u)
 	if err != nil {
 		return nil, err
 	}

@@ -79,11 +79,7 @@ func (d *Directory) showUnmanaged(tx store.Tx, a *account, row *wisdom.User) err
 // linkLate points an inactive user without an account at an address that a look has
 // just shown to exist: whoever is deactivated has no access there (V-02).
 func (d *Directory) linkLate(tx store.Tx, u *store.User, a *account) error {
-	doc, err := readDocument(u)
-	if err != nil {
-		return err
-	}
-	res, err := d.resolve(tx, u.ID, doc)
+	res, err := d.resolveStored(tx, u)
 	if err != nil || !deliverable(res) || res.EmailKey != a.EmailKey {
 		return err
 	}
