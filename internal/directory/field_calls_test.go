@@ -19,9 +19,7 @@ import (
 // its members are, and groups that wait together are fewer. SCIMBRIDGE_TEST_PEOPLE=200 plays it in full.
 func TestField06TwoHundredUsersInTwoHundredGroups(t *testing.T) {
 	t.Parallel()
-	if raced {
-		t.Skip("says nothing of races")
-	}
+	manyWorlds(t)
 	n := cmp.Or(scaleOf(t), 50)
 	for name, c := range map[string]struct {
 		down bool // while the groups are written

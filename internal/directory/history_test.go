@@ -166,7 +166,7 @@ func (h *history) byHand() {
 			h.w.invite(email, strings.Replace(role, " at ", "@", 1), "crm_id=77", "sso=x(jwt)")
 			continue
 		}
-		u := h.there(email)
+		u := h.w.there(email)
 		active := p.user != nil && p.user.active || p.user == nil && p.former == nil
 		switch h.dice.IntN(4) {
 		case 0:
@@ -229,15 +229,6 @@ func (g grants) simulated() []simulator.RoleAssignment {
 		out = append(out, simulator.RoleAssignment{RoleID: a.RoleID, Scopes: a.Scopes})
 	}
 	return out
-}
-
-func (h *history) there(email string) *simulator.User {
-	for _, u := range h.w.sim.Users() {
-		if u.Email == email {
-			return &u
-		}
-	}
-	return nil
 }
 
 func (h *history) faults() {
@@ -480,7 +471,7 @@ func (h *history) quiet() {
 
 func (h *history) compare(when string) {
 	for _, email := range h.addresses() {
-		if wrong := h.m.check(h.m.places[email], h.there(email)); wrong != "" {
+		if wrong := h.m.check(h.m.places[email], h.w.there(email)); wrong != "" {
 			a := h.w.account(email)
 			look, _ := h.w.lastLook()
 			h.fail("%s, %s %s\n%+v\n%s\ndesired %s\nmemory %s\nowned %s\nactual %s", when, email, wrong, look, row(a), a.Desired, a.Memory, a.Owned, a.Actual)

@@ -221,9 +221,7 @@ func live(t *testing.T, event, policy string) (told []string) {
 // SCIMBRIDGE_TEST_POLICIES=all: some two hundred lives.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	if raced {
-		t.Skip("many worlds, one after the other: they say nothing of races")
-	}
+	manyWorlds(t)
 	everything := os.Getenv("SCIMBRIDGE_TEST_POLICIES") == "all"
 	shown := map[string]bool{}
 	for event := range lives {

@@ -22,6 +22,7 @@ func (w *world) set(key, value string) {
 
 func TestV18AnIgnoredEmptyListIsAlertedByName(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	for _, idp := range []string{"silent", "asking"} {
 		t.Run(idp, func(t *testing.T) {
 			inWorld(t, func(w *world) {

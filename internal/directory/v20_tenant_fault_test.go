@@ -11,6 +11,7 @@ import (
 // is delivered when the fault is mended.
 func TestV20ATenantsFaultFailsNobody(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	for name, f := range map[string]simulator.Fault{
 		"the token":          {Kind: "http", HTTP: 401},
 		"the permission":     {Kind: "http", HTTP: 403},

@@ -44,9 +44,7 @@ var idpWrites = map[string]struct {
 // thing that was changed; when one did, none.
 func TestV26OnlyWhatNoLookSawIsLost(t *testing.T) {
 	t.Parallel()
-	if raced {
-		t.Skip("many worlds, one after the other: they say nothing of races")
-	}
+	manyWorlds(t)
 	for _, seen := range []bool{false, true} {
 		lost := 0
 		for hand, h := range byHandOnce {
@@ -97,9 +95,7 @@ func TestV26OnlyWhatNoLookSawIsLost(t *testing.T) {
 // what administrators gave is what was given after the last look before a call that overwrote it, and nothing else.
 func TestV26InAnyOrder(t *testing.T) {
 	t.Parallel()
-	if raced {
-		t.Skip("many worlds, one after the other: they say nothing of races")
-	}
+	manyWorlds(t)
 	total, lostInAll := 0, 0
 	for seed := range uint64(8) {
 		inWorld(t, func(w *world) {

@@ -57,6 +57,7 @@ func (w *world) disbelieved() *Disbelief {
 
 func TestV28WhatIsNotBelieved(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	listUsers := func(kind string, keep float64) func(*world, []string) {
 		return func(w *world, _ []string) {
 			w.sim.SetFaults(simulator.Fault{Operation: "listUsers", Kind: kind, Keep: keep})

@@ -89,6 +89,7 @@ const fullAnn = "EXPLORER department=Sales"
 
 func TestV30AccessThatSomebodyTookAwayIsNotGivenAgain(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	lose := map[string]struct {
 		by   func(*world)
 		then string
@@ -228,6 +229,7 @@ func TestV30AccessThatSomebodyTookAwayIsNotGivenAgain(t *testing.T) {
 
 func TestV30AccessThatMustNotBeThereIsAlwaysTaken(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	for _, lost := range []string{"report", "repair"} {
 		for _, changed := range []string{"report", "repair"} {
 			configure := func(w *world) { w.o.Drift = DriftOptions{Lost: lost, Changed: changed} }
@@ -344,6 +346,7 @@ func TestV30AChangedAttribute(t *testing.T) {
 
 func TestV30AContestedRepairStops(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	undo := map[string]struct {
 		by   func(*world)
 		left string

@@ -227,6 +227,7 @@ func TestV33ReplicasShareOneAllowance(t *testing.T) {
 
 func TestV33Release(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	// held leaves ann's delete held.
 	held := func(w *world) User {
 		people := w.staff(1)

@@ -342,6 +342,7 @@ func TestV34TheWish(t *testing.T) {
 
 func TestV34TheLastAdmin(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	// ann and bob are ADMIN by a group; nobody else is, but the key's owner.
 	two := func(w *world) (ann, bob User, g Group) {
 		w.keyOf(owner)

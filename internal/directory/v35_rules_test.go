@@ -629,6 +629,7 @@ func (w *world) rehearsed(fn func(*Directory) error) []PersonPlan {
 // effects at WisdomAI compared with the calls of the plan, person by person.
 func TestV35ThePlanIsWhatIsDone(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 35))

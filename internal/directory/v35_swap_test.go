@@ -208,9 +208,7 @@ func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
 // rehearsed and then made.
 func TestV35ARehearsedWriteIsWhatIsDone(t *testing.T) {
 	t.Parallel()
-	if raced {
-		t.Skip("many histories, one after the other: they say nothing of races")
-	}
+	manyWorlds(t)
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			dice := rand.New(rand.NewPCG(seed, 36))

@@ -136,6 +136,7 @@ func TestV37TheFirstOKEndsIt(t *testing.T) {
 
 func TestV37WhatEndsAcceptance(t *testing.T) {
 	t.Parallel()
+	manyWorlds(t)
 	fault := func(op, kind, message string, status int) func(*world) {
 		return func(w *world) {
 			w.sim.SetFaults(simulator.Fault{Operation: op, Kind: kind, Message: message, HTTP: status})

@@ -114,6 +114,15 @@ func inWorld(t *testing.T, test func(*world), configure ...func(*world)) {
 	})
 }
 
+// manyWorlds leaves a test out under the race detector, where a world takes many times as long: one after
+// the other they say no more of races than the first.
+func manyWorlds(t *testing.T) {
+	t.Helper()
+	if raced {
+		t.Skip("many worlds, one after the other, say nothing of races")
+	}
+}
+
 // scratch is a folder of the test's own, in memory where there is room: what a world's file is
 // for is not to survive the machine, and waiting for disks is most of what these tests would do.
 func scratch(t *testing.T) string {
