@@ -177,6 +177,27 @@ func TestV15TakingsLeaveBeforeGivings(t *testing.T) {
 	})
 }
 
+// Where nothing shares a request and hundreds wait their turn, a leaver has his at once.
+func TestV15ALeaverDoesNotQueueBehindJoiners(t *testing.T) {
+	t.Parallel()
+	inWorld(t, func(w *world) {
+		leaver := w.create(person("leaver@example.com")).ID
+		w.group("Explorers", leaver)
+		w.pass(10 * time.Minute)
+		w.slowly(time.Second)
+		go w.crowd(200)
+		w.pass(5 * time.Second) // the look by which they are created is over: they queue
+		go w.update(leaver, "active", false)
+		w.pass(2500 * time.Millisecond)
+		w.wantAt("leaver@example.com", "no role")
+		if n := w.backlog(); n < 150 {
+			w.t.Errorf("only %d wait: it tests nothing", n)
+		}
+		w.pass(10 * time.Minute)
+		w.crowdHas(200, "no role")
+	}, func(w *world) { w.o.Delivery.Batch, w.o.Delivery.Concurrency = 1, 2 })
+}
+
 func TestV15AfterAnOutageLeaversGoFirstAndAtOnce(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w *world) {
