@@ -40,7 +40,7 @@ func TestV05Done(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.Header.Set("Authorization", "Bearer "+token)
-		if answer, err := http.DefaultClient.Do(r); err == nil {
+		if answer, err := browser.Do(r); err == nil {
 			answer.Body.Close()
 			t.Error("the client got an answer")
 		}

@@ -19,6 +19,10 @@ import (
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 )
 
+// wire is what these tests call with: http.DefaultTransport is shared with every httptest
+// server of the process, whose Close closes the connections that others are about to use.
+var wire = http.DefaultTransport.(*http.Transport).Clone()
+
 const (
 	core   = schema.UserURN
 	ent    = schema.EnterpriseURN
@@ -178,7 +182,7 @@ func (c *client) do(method, path, body string, headers ...string) reply {
 // send sends a request as it is.
 func (c *client) send(r *http.Request) reply {
 	c.Helper()
-	answer, err := http.DefaultTransport.RoundTrip(r) // no redirects
+	answer, err := wire.RoundTrip(r) // no redirects
 	if err != nil {
 		c.Fatal(err)
 	}

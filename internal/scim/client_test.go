@@ -26,6 +26,10 @@ const (
 	wisdom = schema.WisdomURN
 )
 
+// browser is what these tests call with: http.DefaultTransport is shared with every httptest
+// server of the process, whose Close closes the connections that others are about to use.
+var browser = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+
 // suite is a SCIM server over HTTP with a directory in memory, and a client of it.
 type suite struct {
 	t         *testing.T
@@ -129,7 +133,7 @@ func (s *suite) do(method, path, body string, headers ...string) reply {
 		}
 		r.Header.Set(name, value)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := browser.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -199,7 +199,7 @@ func TestField16LargeGroupsStream(t *testing.T) {
 				t.Fatal(err)
 			}
 			request.Header.Set("Authorization", "Bearer "+c.w.Token)
-			answer, err := http.DefaultTransport.RoundTrip(request)
+			answer, err := wire.RoundTrip(request)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -90,7 +90,7 @@ func TestChecklistHTTP(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Header.Set("Authorization", "Bearer "+token)
-			answer, err := http.DefaultClient.Do(r)
+			answer, err := browser.Do(r)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -224,7 +224,7 @@ func (s *suite) refusesEndless(path, head string) {
 		s.t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := browser.Do(r)
 	if err != nil {
 		s.t.Fatal(err)
 	}
