@@ -32,10 +32,8 @@ func admins(w *world) {
 func (w *world) keyOf(email string) {
 	w.t.Helper()
 	k := &keyed{WisdomAI: w.dir.wisdom, owner: wisdom.User{Email: email}}
-	for _, u := range w.sim.Users() {
-		if u.Email == email {
-			k.owner.ID = u.ID
-		}
+	if u := w.there(email); u != nil {
+		k.owner.ID = u.ID
 	}
 	if was, again := w.dir.wisdom.(*keyed); again {
 		k.WisdomAI = was.WisdomAI

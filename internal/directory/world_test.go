@@ -157,29 +157,22 @@ func (w *world) start() {
 	if w.without != "" {
 		w.o.WisdomAI = lacking{client, w.without}
 	}
+	all := []Options{w.o}
+	if w.split != nil {
+		all = w.split(w.o)
+	}
 	done := make(chan error)
-	run := func(o Options) *Directory {
-		d, err := New(ctx, o)
-		if err != nil {
+	w.tenants = map[string]*Directory{}
+	for _, o := range all {
+		if w.dir, err = New(ctx, o); err != nil {
 			w.t.Fatal(err)
 		}
-		go func() { done <- d.Run(ctx) }()
-		return d
-	}
-	running := 1
-	if w.split == nil {
-		w.dir = run(w.o)
-	} else {
-		w.tenants = map[string]*Directory{}
-		for _, o := range w.split(w.o) {
-			w.dir = run(o)
-			w.tenants[o.Tenant] = w.dir
-		}
-		running = len(w.tenants)
+		w.tenants[o.Tenant] = w.dir
+		go func(d *Directory) { done <- d.Run(ctx) }(w.dir)
 	}
 	w.stop = func() {
 		cancel()
-		for range running {
+		for range all {
 			if err := <-done; err != nil {
 				w.t.Error(err)
 			}
