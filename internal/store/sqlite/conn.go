@@ -3,13 +3,15 @@ package sqlite
 import (
 	"context"
 	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	engine "modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/scimbridge/scimbridge/internal/store/relational"
 )
 
 // maxStatements bounds the prepared statements a connection keeps. The methods have
@@ -82,11 +84,51 @@ func (c *conn) exec(query string, args ...any) (driver.Result, error) {
 		return nil, err
 	}
 	defer c.put(query, s)
+	return c.run(s, args)
+}
+
+func (c *conn) run(s driver.Stmt, args []any) (driver.Result, error) {
 	// The background context: with one that can end the driver starts a goroutine a
 	// call. Statements are short; what waits, waits in Go (writer.begin, readers.get).
-	res, err := s.(driver.StmtExecContext).ExecContext(context.Background(), values(args))
+	res, err := s.(driver.StmtExecContext).ExecContext(context.Background(), named(args))
 	c.check(err)
 	return res, err
+}
+
+// Exec is relational.Conn's.
+func (c *conn) Exec(query string, args ...any) (int64, error) {
+	res, err := c.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+// ExecEach is relational.Conn's.
+func (c *conn) ExecEach(query string, args [][]any) error {
+	if len(args) == 0 {
+		return nil
+	}
+	s, err := c.take(query)
+	if err != nil {
+		return err
+	}
+	defer c.put(query, s)
+	for _, list := range args {
+		if _, err := c.run(s, list); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Insert is relational.Conn's. The key is the row's number, which SQLite says without being asked.
+func (c *conn) Insert(query, _ string, args ...any) (int64, error) {
+	res, err := c.exec(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.LastInsertId()
 }
 
 // check notes an error that may have ended the transaction,
@@ -98,13 +140,13 @@ func (c *conn) check(err error) {
 	}
 }
 
-// changed runs a statement and says how many rows it changed.
-func (c *conn) changed(query string, args ...any) (int64, error) {
-	res, err := c.exec(query, args...)
+// Query is relational.Conn's.
+func (c *conn) Query(query string, args ...any) (relational.Rows, error) {
+	r, err := c.query(query, args...)
 	if err != nil {
-		return 0, err
+		return nil, err // and not a nil *rows
 	}
-	return res.RowsAffected()
+	return r, nil
 }
 
 // query runs a statement with rows, which must be closed.
@@ -113,7 +155,7 @@ func (c *conn) query(query string, args ...any) (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), values(args))
+	r, err := s.(driver.StmtQueryContext).QueryContext(context.Background(), named(args))
 	if err != nil {
 		c.check(err)
 		c.put(query, s)
@@ -122,39 +164,29 @@ func (c *conn) query(query string, args ...any) (*rows, error) {
 	return &rows{conn: c, query: query, stmt: s, rows: r, row: make([]driver.Value, len(r.Columns()))}, nil
 }
 
-// one reads the first row, if there is one.
-func (c *conn) one(query string, args []any, scan func(*rows)) (found bool, err error) {
-	r, err := c.query(query, args...)
-	if err != nil {
-		return false, err
-	}
-	if r.next() {
-		found = true
-		scan(r)
-	}
-	return found, r.close()
-}
-
 // number reads one integer, 0 if there is no row or it is NULL.
 func (c *conn) number(query string, args ...any) (n int64, err error) {
-	_, err = c.one(query, args, func(r *rows) { n = r.int64() })
-	return n, err
+	r, err := c.query(query, args...)
+	if err != nil {
+		return 0, err
+	}
+	if r.Next() {
+		n, _ = r.Value(0).(int64)
+	}
+	return n, r.Close()
 }
 
-// rows are the rows of a query. The columns of a row are read in their order, each by
-// the method of its type.
+// rows are the rows of a query.
 type rows struct {
 	conn  *conn
 	query string
 	stmt  driver.Stmt
 	rows  driver.Rows
 	row   []driver.Value
-	col   int
 	err   error
 }
 
-func (r *rows) next() bool {
-	r.col = 0
+func (r *rows) Next() bool {
 	if r.err == nil {
 		r.err = r.rows.Next(r.row)
 		r.conn.check(r.err)
@@ -162,8 +194,9 @@ func (r *rows) next() bool {
 	return r.err == nil
 }
 
-// close ends the query and says what went wrong on the way.
-func (r *rows) close() error {
+func (r *rows) Value(column int) any { return r.row[column] }
+
+func (r *rows) Close() error {
 	err := r.rows.Close()
 	r.conn.put(r.query, r.stmt)
 	if r.err != nil && r.err != io.EOF {
@@ -172,64 +205,23 @@ func (r *rows) close() error {
 	return err
 }
 
-func (r *rows) value() driver.Value {
-	v := r.row[r.col]
-	r.col++
-	return v
-}
-
-func (r *rows) int64() int64  { n, _ := r.value().(int64); return n }
-func (r *rows) int() int      { return int(r.int64()) }
-func (r *rows) bool() bool    { return r.int64() != 0 }
-func (r *rows) text() string  { s, _ := r.value().(string); return s }
-func (r *rows) bytes() []byte { b, _ := r.value().([]byte); return b }
-func (r *rows) time() time.Time {
-	return timeOf(r.int64())
-}
-
-// micros is a time as it is stored: whole microseconds since 1970, 0 for the zero time.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func timeOf(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}
-
-// value is v as the driver takes it and gives it back.
-func value(v any) driver.Value {
-	switch v := v.(type) {
-	case int:
-		return int64(v)
-	case bool:
-		if v {
-			return int64(1)
-		}
-		return int64(0)
-	case time.Time:
-		return micros(v)
-	case []byte:
-		if v == nil { // would be NULL
-			return []byte{}
-		}
-		return v
-	default: // int64, string
-		return v
-	}
-}
-
-func values(args []any) []driver.NamedValue {
+func named(args []any) []driver.NamedValue {
 	named := make([]driver.NamedValue, len(args))
 	for i, a := range args {
-		named[i] = driver.NamedValue{Ordinal: i + 1, Value: value(a)}
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
 	}
 	return named
+}
+
+// dialect is SQLite's: its planner has no statistics and is told what to do, and a list is JSON. There is one
+// writer, so nothing is to be claimed.
+var dialect = relational.Dialect{
+	Unindexed: "+",
+	In:        "IN (SELECT value FROM json_each(?))",
+	List: func(list []string) any {
+		data, _ := json.Marshal(list) // texts can always be encoded
+		return string(data)
+	},
 }
 
 // code is SQLite's result code of an error, 0 if it has none; https://www.sqlite.org/rescode.html.
@@ -242,8 +234,3 @@ func code(err error) int {
 
 // primary is the code without the detail in its upper bits.
 func primary(err error) int { return code(err) & 0xff }
-
-// isUnique says whether a uniqueness rule was broken.
-func isUnique(err error) bool {
-	return code(err) == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code(err) == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-}

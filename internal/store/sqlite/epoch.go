@@ -118,8 +118,7 @@ func (s *Store) raiseEpoch(ctx context.Context, older func(tx store.Tx, why stri
 // epoch is how far the database has come.
 func (s *Store) epoch(ctx context.Context) (e epoch, err error) {
 	err = s.readers.view(ctx, func(c *conn) error {
-		t := &tx{ctx: ctx, conn: c, clock: s.now}
-		text, err := t.Meta(epochKey)
+		text, err := s.tx(ctx, c).Meta(epochKey)
 		if err == nil {
 			err = json.Unmarshal([]byte(text), &e)
 		} else if errors.Is(err, store.ErrNotFound) {

@@ -13,6 +13,7 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/relational"
 )
 
 // Options say where a store is and what time it is.
@@ -122,9 +123,13 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 
 // in runs fn with a Tx that is of no use afterwards.
 func (s *Store) in(ctx context.Context, c *conn, fn func(store.Tx) error) error {
-	t := &tx{ctx: ctx, conn: c, clock: s.now}
-	defer func() { t.conn = nil }()
+	t := s.tx(ctx, c)
+	defer t.End()
 	return fn(t)
+}
+
+func (s *Store) tx(ctx context.Context, c *conn) *relational.Tx {
+	return relational.New(ctx, c, &dialect, s.now)
 }
 
 // Ping reads from the file.

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"iter"
@@ -11,39 +11,39 @@ var groups = newTable("groups", "seq",
 	"tenant", "id", "display_name", "display_name_key", "external_id", "version", "created", "modified")
 
 // scanGroup reads the columns of groups.
-func scanGroup(r *rows) *store.Group {
+func scanGroup(r *row) *store.Group {
 	return &store.Group{
 		Seq: r.int64(), Tenant: r.text(), ID: r.text(), DisplayName: r.text(), DisplayNameKey: r.text(), ExternalID: r.text(),
 		Version: r.int64(), Created: r.time(), Modified: r.time(),
 	}
 }
 
-func (t *tx) Group(tenant, id string) (*store.Group, error) {
+func (t *Tx) Group(tenant, id string) (*store.Group, error) {
 	return get(t, scanGroup, "SELECT "+groups.columns+" FROM groups WHERE tenant = ? AND id = ?", tenant, id)
 }
 
-func (t *tx) GroupsByName(tenant, displayNameKey string) ([]*store.Group, error) {
+func (t *Tx) GroupsByName(tenant, displayNameKey string) ([]*store.Group, error) {
 	return all(t, scanGroup, "SELECT "+groups.columns+` FROM groups
 		WHERE tenant = ? AND display_name_key = ? AND display_name_key <> '' ORDER BY seq`, tenant, displayNameKey)
 }
 
-func (t *tx) PutGroup(g *store.Group) error {
+func (t *Tx) PutGroup(g *store.Group) error {
 	row := []any{g.Tenant, g.ID, g.DisplayName, g.DisplayNameKey, g.ExternalID, g.Version, g.Created, g.Modified}
-	seq, old, err := groups.find(t.conn, "tenant = ? AND id = ?", g.Tenant, g.ID)
+	seq, old, err := groups.find(t, "tenant = ? AND id = ?", g.Tenant, g.ID)
 	if err != nil {
 		return err
 	}
 	if old != nil {
-		return groups.update(t.conn, seq, old, row)
+		return groups.update(t, seq, old, row)
 	}
-	if _, err := t.insert(groups, row); err != nil {
+	if _, err := groups.add(t, row); err != nil {
 		return err
 	}
-	_, err = t.conn.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", g.Tenant, g.ID)
+	_, err = t.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", g.Tenant, g.ID)
 	return err
 }
 
-func (t *tx) DeleteGroup(tenant, id string, at time.Time) error {
+func (t *Tx) DeleteGroup(tenant, id string, at time.Time) error {
 	// Its memberships go with it (ON DELETE CASCADE).
 	if err := t.must("DELETE FROM groups WHERE tenant = ? AND id = ?", tenant, id); err != nil {
 		return err
@@ -54,20 +54,20 @@ func (t *tx) DeleteGroup(tenant, id string, at time.Time) error {
 	return t.bury(tenant, id, typeGroup, at)
 }
 
-func (t *tx) Groups(tenant string, q store.Query) iter.Seq2[*store.Group, error] {
-	query, args, err := groupQueries.list(tenant, q)
+func (t *Tx) Groups(tenant string, q store.Query) iter.Seq2[*store.Group, error] {
+	query, args, err := t.dialect.groups().list(tenant, q)
 	if err != nil {
 		return failing[*store.Group](err)
 	}
 	return each(t, scanGroup, query, args...)
 }
 
-func (t *tx) CountGroups(tenant string, where *store.Condition) (int, error) {
-	query, args, err := groupQueries.count(tenant, where)
+func (t *Tx) CountGroups(tenant string, where *store.Condition) (int, error) {
+	query, args, err := t.dialect.groups().count(tenant, where)
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.conn.number(query, args...)
+	n, err := t.number(query, args...)
 	return int(n), err
 }
 
@@ -80,26 +80,27 @@ const selectMembers = `SELECT m.member_id, m.type, CASE m.type
 			FROM users u WHERE u.tenant = m.tenant AND u.id = m.member_id) END
 	FROM memberships m WHERE m.group_seq = ` + thisGroup + ` ORDER BY m.seq`
 
-func (t *tx) Members(tenant, group string) iter.Seq2[*store.Member, error] {
-	return each(t, func(r *rows) *store.Member {
+func (t *Tx) Members(tenant, group string) iter.Seq2[*store.Member, error] {
+	return each(t, func(r *row) *store.Member {
 		return &store.Member{Group: group, ID: r.text(), Type: r.text(), Display: r.text()}
 	}, selectMembers, tenant, group)
 }
 
-func (t *tx) AddMember(tenant string, m store.Member) (bool, error) {
-	group, err := get(t, number, "SELECT seq FROM groups WHERE tenant = ? AND id = ?", tenant, m.Group)
-	if err != nil {
-		return false, err
+const addMember = `INSERT INTO memberships (group_seq, tenant, member_id, type)
+	SELECT seq, tenant, ?, ? FROM groups WHERE tenant = ? AND id = ? ON CONFLICT DO NOTHING`
+
+func (t *Tx) AddMember(tenant string, m store.Member) (bool, error) {
+	n, err := t.exec(addMember, m.ID, m.Type, tenant, m.Group)
+	if err == nil && n == 0 { // he was there, or there is no such group
+		_, err = t.Group(tenant, m.Group)
 	}
-	n, err := t.conn.changed(`INSERT INTO memberships (group_seq, tenant, member_id, type) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO NOTHING`, group, tenant, m.ID, m.Type)
 	return n == 1, err
 }
 
 const removeMember = "DELETE FROM memberships WHERE group_seq = " + thisGroup + " AND member_id = ?"
 
-func (t *tx) RemoveMember(tenant, group, member string) (bool, error) {
-	n, err := t.conn.changed(removeMember, tenant, group, member)
+func (t *Tx) RemoveMember(tenant, group, member string) (bool, error) {
+	n, err := t.exec(removeMember, tenant, group, member)
 	return n == 1, err
 }
 
@@ -107,19 +108,19 @@ var selectGroupsOf = "SELECT " + groups.columns + ` FROM groups
 	WHERE seq IN (SELECT group_seq FROM memberships WHERE tenant = ? AND member_id = ?)
 	ORDER BY display_name_key, id`
 
-func (t *tx) GroupsOf(tenant, member string) ([]*store.Group, error) {
+func (t *Tx) GroupsOf(tenant, member string) ([]*store.Group, error) {
 	return all(t, scanGroup, selectGroupsOf, tenant, member)
 }
 
 const hasMember = "SELECT 1 FROM memberships WHERE group_seq = " + thisGroup + " AND member_id = ?"
 
-func (t *tx) HasMember(tenant, group, member string) (bool, error) {
-	n, err := t.conn.number(hasMember, tenant, group, member)
+func (t *Tx) HasMember(tenant, group, member string) (bool, error) {
+	n, err := t.number(hasMember, tenant, group, member)
 	return n == 1, err
 }
 
 // leaveGroups removes a user or group from the groups it is in.
-func (t *tx) leaveGroups(tenant, member string) error {
-	_, err := t.conn.exec("DELETE FROM memberships WHERE tenant = ? AND member_id = ?", tenant, member)
+func (t *Tx) leaveGroups(tenant, member string) error {
+	_, err := t.exec("DELETE FROM memberships WHERE tenant = ? AND member_id = ?", tenant, member)
 	return err
 }

@@ -1,7 +1,8 @@
-package sqlite
+package relational
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -19,11 +20,15 @@ var users = newTable("users", "seq",
 	"tenant", "id", "managed", "user_name", "user_name_key", "external_id", "active", "display_name",
 	"display_name_key", "email_keys", "document", "version", "created", "modified", "account", "answered")
 
-// emailKeysField is the place of email_keys in users.fields.
-const emailKeysField = 9
+// Places in users.fields.
+const (
+	userNameKeyField = 4
+	emailKeysField   = 9
+	accountField     = 14
+)
 
 // scanUser reads the columns of users.
-func scanUser(r *rows) *store.User {
+func scanUser(r *row) *store.User {
 	u := &store.User{
 		Seq: r.int64(), Tenant: r.text(), ID: r.text(), Managed: r.bool(), UserName: r.text(), UserNameKey: r.text(), ExternalID: r.text(),
 		Active: r.bool(), DisplayName: r.text(), DisplayNameKey: r.text(),
@@ -46,80 +51,90 @@ func encodeKeys(keys []string) (string, error) {
 	return string(data), err
 }
 
-func (t *tx) User(tenant, id string) (*store.User, error) {
+func (t *Tx) User(tenant, id string) (*store.User, error) {
 	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE tenant = ? AND id = ?", tenant, id)
 }
 
-func (t *tx) UserByName(tenant, userNameKey string) (*store.User, error) {
+func (t *Tx) UserByName(tenant, userNameKey string) (*store.User, error) {
 	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE tenant = ? AND user_name_key = ?", tenant, userNameKey)
 }
 
-func (t *tx) UserByAccount(account int64) (*store.User, error) {
+func (t *Tx) UserByAccount(account int64) (*store.User, error) {
 	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE account = ? AND account <> 0", account)
 }
 
-func (t *tx) PutUser(u *store.User) error {
+func (t *Tx) PutUser(u *store.User) error {
 	keys, err := encodeKeys(u.EmailKeys)
 	if err != nil {
 		return err
 	}
 	row := []any{u.Tenant, u.ID, u.Managed, u.UserName, u.UserNameKey, u.ExternalID, u.Active, u.DisplayName,
 		u.DisplayNameKey, keys, u.Document, u.Version, u.Created, u.Modified, u.Account, u.Answered}
-	seq, old, err := users.find(t.conn, "tenant = ? AND id = ?", u.Tenant, u.ID)
+	seq, old, err := users.find(t, "tenant = ? AND id = ?", u.Tenant, u.ID)
 	if err != nil {
+		return err
+	}
+	if err := t.userConflict(u, old); err != nil {
 		return err
 	}
 	oldKeys := any("")
 	if old == nil {
-		seq, err = t.insert(users, row)
+		seq, err = users.add(t, row)
 		if err == nil {
-			_, err = t.conn.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", u.Tenant, u.ID)
+			_, err = t.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", u.Tenant, u.ID)
 		}
 	} else {
 		oldKeys = old[emailKeysField]
-		err = users.update(t.conn, seq, old, row)
-	}
-	if isUnique(err) {
-		return t.userConflict(u, err)
+		err = users.update(t, seq, old, row)
 	}
 	if err != nil || oldKeys == any(keys) {
 		return err
 	}
-	return t.indexEmails(u, seq)
+	return t.indexEmails(u, seq, old != nil)
 }
 
-// userConflict says which rule a user broke.
-func (t *tx) userConflict(u *store.User, cause error) error {
+// userConflict says which rule a user would break. It is asked for, and not read off the engine's refusal, after
+// which a transaction may be lost.
+func (t *Tx) userConflict(u *store.User, old []any) error {
 	for _, rule := range []struct {
-		field, where string
-		args         []any
+		field string
+		same  bool // as it was stored before
+		where string
+		args  []any
 	}{
-		{"userName", "tenant = ? AND user_name_key = ? AND id <> ?", []any{u.Tenant, u.UserNameKey, u.ID}},
-		{"account", "account = ? AND account <> 0 AND NOT (tenant = ? AND id = ?)", []any{u.Account, u.Tenant, u.ID}},
+		{"userName", old != nil && old[userNameKeyField] == u.UserNameKey,
+			"tenant = ? AND user_name_key = ? AND id <> ?", []any{u.Tenant, u.UserNameKey, u.ID}},
+		{"account", u.Account == 0 || old != nil && old[accountField] == u.Account,
+			"account = ? AND account <> 0 AND NOT (tenant = ? AND id = ?)", []any{u.Account, u.Tenant, u.ID}},
 	} {
-		holder, err := get(t, text, "SELECT id FROM users WHERE "+rule.where, rule.args...)
-		if err == nil {
-			return &store.Conflict{Field: rule.field, Holder: holder}
+		if rule.same {
+			continue
 		}
-	}
-	return cause
-}
-
-func (t *tx) indexEmails(u *store.User, seq int64) error {
-	if _, err := t.conn.exec("DELETE FROM user_emails WHERE user_seq = ?", seq); err != nil {
-		return err
-	}
-	for _, key := range u.EmailKeys {
-		_, err := t.conn.exec(`INSERT INTO user_emails (tenant, email_key, user_seq) VALUES (?, ?, ?)
-			ON CONFLICT DO NOTHING`, u.Tenant, key, seq)
-		if err != nil {
+		holder, err := get(t, text, "SELECT id FROM users WHERE "+rule.where, rule.args...)
+		switch {
+		case err == nil:
+			return &store.Conflict{Field: rule.field, Holder: holder}
+		case !errors.Is(err, store.ErrNotFound):
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tx) DeleteUser(tenant, id string, at time.Time) error {
+func (t *Tx) indexEmails(u *store.User, seq int64, again bool) error {
+	if again {
+		if _, err := t.exec("DELETE FROM user_emails WHERE user_seq = ?", seq); err != nil {
+			return err
+		}
+	}
+	rows := make([][]any, len(u.EmailKeys))
+	for i, key := range u.EmailKeys {
+		rows[i] = []any{u.Tenant, key, seq}
+	}
+	return t.conn.ExecEach("INSERT INTO user_emails (tenant, email_key, user_seq) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", rows)
+}
+
+func (t *Tx) DeleteUser(tenant, id string, at time.Time) error {
 	if err := t.must("DELETE FROM users WHERE tenant = ? AND id = ?", tenant, id); err != nil {
 		return err
 	}
@@ -129,69 +144,56 @@ func (t *tx) DeleteUser(tenant, id string, at time.Time) error {
 	return t.bury(tenant, id, typeUser, at)
 }
 
-func (t *tx) HideUser(tenant, id string) error {
+func (t *Tx) HideUser(tenant, id string) error {
 	if err := t.must("DELETE FROM users WHERE tenant = ? AND id = ? AND managed = 0", tenant, id); err != nil {
 		return err
 	}
 	return t.leaveGroups(tenant, id)
 }
 
-func (t *tx) Users(tenant string, q store.Query) iter.Seq2[*store.User, error] {
-	query, args, err := userQueries.list(tenant, q)
+func (t *Tx) Users(tenant string, q store.Query) iter.Seq2[*store.User, error] {
+	query, args, err := t.dialect.users().list(tenant, q)
 	if err != nil {
 		return failing[*store.User](err)
 	}
 	return each(t, scanUser, query, args...)
 }
 
-func (t *tx) CountUsers(tenant string, where *store.Condition) (int, error) {
-	query, args, err := userQueries.count(tenant, where)
+func (t *Tx) CountUsers(tenant string, where *store.Condition) (int, error) {
+	query, args, err := t.dialect.users().count(tenant, where)
 	if err != nil {
 		return 0, err
 	}
-	n, err := t.conn.number(query, args...)
+	n, err := t.number(query, args...)
 	return int(n), err
 }
 
-func (t *tx) TouchUsers(tenant string, ids []string, modified time.Time) error {
-	list, err := json.Marshal(ids)
-	if err != nil {
-		return err
-	}
-	_, err = t.conn.exec(`UPDATE users SET version = version + 1, modified = ?
-		WHERE tenant = ? AND id IN (SELECT value FROM json_each(?))`, modified, tenant, string(list))
+func (t *Tx) TouchUsers(tenant string, ids []string, modified time.Time) error {
+	_, err := t.exec("UPDATE users SET version = version + 1, modified = ? WHERE tenant = ? AND id "+t.dialect.In,
+		modified, tenant, t.dialect.List(ids))
 	return err
 }
 
-func (t *tx) Alias(tenant, alias string) (string, error) {
+func (t *Tx) Alias(tenant, alias string) (string, error) {
 	return get(t, text, "SELECT user_id FROM aliases WHERE tenant = ? AND alias = ?", tenant, alias)
 }
 
-func (t *tx) PutAlias(tenant, alias, userID string) error {
-	_, err := t.conn.exec(`INSERT INTO aliases (tenant, alias, user_id) VALUES (?, ?, ?)
+func (t *Tx) PutAlias(tenant, alias, userID string) error {
+	_, err := t.exec(`INSERT INTO aliases (tenant, alias, user_id) VALUES (?, ?, ?)
 		ON CONFLICT (tenant, alias) DO UPDATE SET user_id = excluded.user_id`, tenant, alias, userID)
 	return err
 }
 
-func (t *tx) Deleted(tenant, id string) (bool, error) {
-	n, err := t.conn.number("SELECT 1 FROM tombstones WHERE tenant = ? AND id = ?", tenant, id)
+func (t *Tx) Deleted(tenant, id string) (bool, error) {
+	n, err := t.number("SELECT 1 FROM tombstones WHERE tenant = ? AND id = ?", tenant, id)
 	return n == 1, err
 }
 
 // bury leaves a tombstone.
-func (t *tx) bury(tenant, id, kind string, at time.Time) error {
-	_, err := t.conn.exec(`INSERT INTO tombstones (tenant, id, kind, deleted) VALUES (?, ?, ?, ?)
+func (t *Tx) bury(tenant, id, kind string, at time.Time) error {
+	_, err := t.exec(`INSERT INTO tombstones (tenant, id, kind, deleted) VALUES (?, ?, ?, ?)
 		ON CONFLICT (tenant, id) DO UPDATE SET kind = excluded.kind, deleted = excluded.deleted`, tenant, id, kind, at)
 	return err
-}
-
-// insert adds a row and says its number.
-func (t *tx) insert(b *table, row []any) (int64, error) {
-	res, err := t.conn.exec(b.insert, row...)
-	if err != nil {
-		return 0, err
-	}
-	return res.LastInsertId()
 }
 
 // failing is a sequence of one error.

@@ -1,7 +1,9 @@
-package sqlite
+package relational
 
 import (
+	"errors"
 	"iter"
+	"strconv"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -14,10 +16,16 @@ var accounts = newTable("accounts", "id",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
 	"due", "taking", "pending", "attempts", "last_error", "failed", "drift", "admin")
 
+// Places in accounts.fields.
+const (
+	workspaceField = 0
+	emailKeyField  = 1
+)
+
 var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
 // scanAccount reads the columns of selectAccount.
-func scanAccount(r *rows) *store.Account {
+func scanAccount(r *row) *store.Account {
 	return &store.Account{
 		ID: r.int64(), Workspace: r.text(), EmailKey: r.text(), Email: r.text(), Tenant: r.text(), UserID: r.text(), Former: r.bool(),
 		Present: r.bool(), WisdomID: r.text(), Name: r.text(), Created: r.text(), Actual: r.bytes(), RowHash: r.int64(),
@@ -31,51 +39,61 @@ func scanAccount(r *rows) *store.Account {
 	}
 }
 
-func (t *tx) Account(id int64) (*store.Account, error) {
+func (t *Tx) Account(id int64) (*store.Account, error) {
 	return get(t, scanAccount, selectAccount+"id = ?", id)
 }
 
-func (t *tx) AccountByEmail(workspace, emailKey string) (*store.Account, error) {
+func (t *Tx) AccountByEmail(workspace, emailKey string) (*store.Account, error) {
 	return get(t, scanAccount, selectAccount+"workspace = ? AND email_key = ?", workspace, emailKey)
 }
 
-func (t *tx) PutAccount(a *store.Account) error {
+func (t *Tx) PutAccount(a *store.Account) error {
 	row := []any{a.Workspace, a.EmailKey, a.Email, a.Tenant, a.UserID, a.Former,
 		a.Present, a.WisdomID, a.Name, a.Created, a.Actual, a.RowHash, a.ActualLook, a.MissingLook, a.MissingSince,
 		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
 		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
 		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift, a.Admin}
-	var err error
-	if a.ID == 0 {
-		var id int64
-		if id, err = t.insert(accounts, row); err == nil {
-			a.ID = id
-		}
-	} else {
-		var old []any
-		if _, old, err = accounts.find(t.conn, "id = ?", a.ID); err != nil {
+	var old []any
+	if a.ID != 0 {
+		var err error
+		if _, old, err = accounts.find(t, "id = ?", a.ID); err != nil {
 			return err
 		}
 		if old == nil {
 			return store.ErrNotFound
 		}
-		err = accounts.update(t.conn, a.ID, old, row)
 	}
-	if isUnique(err) {
-		holder, e := get(t, text, "SELECT CAST(id AS TEXT) FROM accounts WHERE workspace = ? AND email_key = ?", a.Workspace, a.EmailKey)
-		if e == nil {
-			return &store.Conflict{Field: "email", Holder: holder}
+	// Asked for, and not read off the engine's refusal, after which a transaction may be lost.
+	if old == nil || old[workspaceField] != a.Workspace || old[emailKeyField] != a.EmailKey {
+		holder, err := t.number("SELECT id FROM accounts WHERE workspace = ? AND email_key = ? AND id <> ?", a.Workspace, a.EmailKey, a.ID)
+		if err != nil {
+			return err
 		}
+		if holder != 0 {
+			return &store.Conflict{Field: "email", Holder: strconv.FormatInt(holder, 10)}
+		}
+	}
+	if old != nil {
+		return accounts.update(t, a.ID, old, row)
+	}
+	id, err := accounts.add(t, row)
+	if err == nil {
+		a.ID = id
 	}
 	return err
 }
 
-func (t *tx) DeleteAccount(id int64) error {
+func (t *Tx) DeleteAccount(id int64) error {
 	return t.must("DELETE FROM accounts WHERE id = ?", id)
 }
 
-func (t *tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Account, error) {
-	a, err := t.Account(id)
+func (t *Tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Account, error) {
+	a, err := get(t, scanAccount, selectAccount+"id = ?"+t.dialect.Claim, id)
+	if errors.Is(err, store.ErrNotFound) && t.dialect.Claim != "" {
+		if _, err = t.Account(id); err == nil {
+			err = store.ErrLeased // somebody is at it this very moment
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +102,7 @@ func (t *tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Acco
 	}
 	a.LeaseHolder, a.LeaseUntil = holder, timeOf(micros(until))
 	a.LeaseFence++
-	_, err = t.conn.exec("UPDATE accounts SET lease_holder = ?, lease_until = ?, lease_fence = ? WHERE id = ?",
+	_, err = t.exec("UPDATE accounts SET lease_holder = ?, lease_until = ?, lease_fence = ? WHERE id = ?",
 		a.LeaseHolder, a.LeaseUntil, a.LeaseFence, id)
 	return a, err
 }
@@ -95,8 +113,8 @@ const dueAccounts = `SELECT id, taking, due FROM accounts
 	WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due <= ? AND (lease_holder = '' OR lease_until <= ?)
 	ORDER BY due, id LIMIT ?`
 
-func (t *tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]store.Due, error) {
-	scan := func(r *rows) store.Due { return store.Due{ID: r.int64(), Taking: r.bool(), Due: r.time()} }
+func (t *Tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]store.Due, error) {
+	scan := func(r *row) store.Due { return store.Due{ID: r.int64(), Taking: r.bool(), Due: r.time()} }
 	var due []store.Due
 	for _, taking := range []bool{true, false} {
 		if len(due) >= limit {
@@ -113,17 +131,17 @@ func (t *tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]
 
 const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ?"
 
-func (t *tx) RouseAccounts(workspace, tenant string, taking bool) error {
-	_, err := t.conn.exec(rouseAccounts, t.Now(), workspace, tenant, taking, t.Now())
+func (t *Tx) RouseAccounts(workspace, tenant string, taking bool) error {
+	_, err := t.exec(rouseAccounts, t.Now(), workspace, tenant, taking, t.Now())
 	return err
 }
 
 const nextDue = "SELECT due FROM accounts WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ? ORDER BY due LIMIT 1"
 
-func (t *tx) NextDue(workspace, tenant string, now time.Time) (time.Time, error) {
+func (t *Tx) NextDue(workspace, tenant string, now time.Time) (time.Time, error) {
 	var first int64
 	for _, taking := range []bool{true, false} {
-		due, err := t.conn.number(nextDue, workspace, tenant, taking, now)
+		due, err := t.number(nextDue, workspace, tenant, taking, now)
 		if err != nil {
 			return time.Time{}, err
 		}
@@ -142,26 +160,26 @@ const (
 	adminAccounts       = "workspace = ? AND admin = 1 ORDER BY id"
 )
 
-func (t *tx) AbandonedAccounts(workspace, holder string) ([]*store.Account, error) {
+func (t *Tx) AbandonedAccounts(workspace, holder string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+abandonedAccounts, workspace, holder)
 }
 
-func (t *tx) UnconfirmedAccounts(workspace string) ([]*store.Account, error) {
+func (t *Tx) UnconfirmedAccounts(workspace string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+unconfirmedAccounts, workspace)
 }
 
-func (t *tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
+func (t *Tx) AccountsOf(tenant, userID string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+accountsOf, tenant, userID)
 }
 
-func (t *tx) AdminAccounts(workspace string) ([]*store.Account, error) {
+func (t *Tx) AdminAccounts(workspace string) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+adminAccounts, workspace)
 }
 
 // allAccounts walks the accounts by their id; those of other workspaces are passed over.
 const allAccounts = "workspace = ? AND id > ? ORDER BY id LIMIT ?"
 
-func (t *tx) Accounts(workspace string, after int64, limit int) ([]*store.Account, error) {
+func (t *Tx) Accounts(workspace string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+allAccounts, workspace, after, limit)
 }
 
@@ -171,11 +189,11 @@ const (
 	failedAccounts  = "workspace = ? AND tenant = ? AND failed <> 0 AND id > ? ORDER BY id LIMIT ?"
 )
 
-func (t *tx) PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
+func (t *Tx) PendingAccounts(workspace, tenant string, taking bool, since time.Time, id int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+pendingAccounts, workspace, tenant, taking, since, id, limit)
 }
 
-func (t *tx) FailedAccounts(workspace, tenant string, after int64, limit int) ([]*store.Account, error) {
+func (t *Tx) FailedAccounts(workspace, tenant string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+failedAccounts, workspace, tenant, after, limit)
 }
 
@@ -184,13 +202,13 @@ const (
 	countDrift      = "SELECT drift, COUNT(*) FROM accounts WHERE tenant = ? AND drift <> 0 GROUP BY drift"
 )
 
-func (t *tx) DriftedAccounts(tenant string, after int64, limit int) ([]*store.Account, error) {
+func (t *Tx) DriftedAccounts(tenant string, after int64, limit int) ([]*store.Account, error) {
 	return all(t, scanAccount, selectAccount+driftedAccounts, tenant, after, limit)
 }
 
-func (t *tx) CountDrift(tenant string) (map[int]int, error) {
+func (t *Tx) CountDrift(tenant string) (map[int]int, error) {
 	counts := map[int]int{}
-	for c, err := range each(t, func(r *rows) [2]int { return [2]int{r.int(), r.int()} }, countDrift, tenant) {
+	for c, err := range each(t, func(r *row) [2]int { return [2]int{r.int(), r.int()} }, countDrift, tenant) {
 		if err != nil {
 			return nil, err
 		}
@@ -201,8 +219,8 @@ func (t *tx) CountDrift(tenant string) (map[int]int, error) {
 
 const knownAccounts = "SELECT id, email_key, row_hash, present FROM accounts WHERE workspace = ?"
 
-func (t *tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
-	return each(t, func(r *rows) store.Known {
+func (t *Tx) KnownAccounts(workspace string) iter.Seq2[store.Known, error] {
+	return each(t, func(r *row) store.Known {
 		return store.Known{ID: r.int64(), EmailKey: r.text(), RowHash: r.int64(), Present: r.bool()}
 	}, knownAccounts, workspace)
 }
@@ -214,19 +232,19 @@ const (
 	backlogUncertain = "SELECT COUNT(*) FROM accounts WHERE workspace = ? AND tenant = ? AND uncertain <> 0"
 )
 
-func (t *tx) Backlog(workspace, tenant string) (store.Backlog, error) {
+func (t *Tx) Backlog(workspace, tenant string) (store.Backlog, error) {
 	var b store.Backlog
-	_, err := t.conn.one(backlogPending, []any{workspace, tenant}, func(r *rows) {
+	_, err := t.one(backlogPending, []any{workspace, tenant}, func(r *row) {
 		b.Pending, b.Taking, b.Oldest, b.OldestTaking = r.int(), r.int(), r.time(), r.time()
 	})
 	if err != nil {
 		return b, err
 	}
-	failed, err := t.conn.number(backlogFailed, workspace, tenant)
+	failed, err := t.number(backlogFailed, workspace, tenant)
 	if err != nil {
 		return b, err
 	}
-	uncertain, err := t.conn.number(backlogUncertain, workspace, tenant)
+	uncertain, err := t.number(backlogUncertain, workspace, tenant)
 	b.Failed, b.Uncertain = int(failed), int(uncertain)
 	return b, err
 }

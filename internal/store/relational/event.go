@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"slices"
@@ -9,34 +9,31 @@ import (
 
 const selectEvent = "SELECT seq, time, tenant, actor, request, kind, resource, email, detail FROM events "
 
-func scanEvent(r *rows) *store.Event {
+func scanEvent(r *row) *store.Event {
 	return &store.Event{
 		Seq: r.int64(), Time: r.time(), Tenant: r.text(), Actor: r.text(), Request: r.text(),
 		Kind: r.text(), Resource: r.text(), Email: r.text(), Detail: r.bytes(),
 	}
 }
 
-func (t *tx) AppendEvent(e *store.Event) error {
+func (t *Tx) AppendEvent(e *store.Event) error {
 	if e.Time.IsZero() {
 		e.Time = t.Now()
 	}
-	res, err := t.conn.exec(`INSERT INTO events (time, tenant, actor, request, kind, resource, email, detail)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, e.Time, e.Tenant, e.Actor, e.Request, e.Kind, e.Resource, e.Email, e.Detail)
-	if err != nil {
-		return err
-	}
-	e.Seq, err = res.LastInsertId()
+	var err error
+	e.Seq, err = t.insert(`INSERT INTO events (time, tenant, actor, request, kind, resource, email, detail)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, "seq", e.Time, e.Tenant, e.Actor, e.Request, e.Kind, e.Resource, e.Email, e.Detail)
 	return err
 }
 
-func (t *tx) Events(tenant string, after int64, limit int) ([]*store.Event, error) {
+func (t *Tx) Events(tenant string, after int64, limit int) ([]*store.Event, error) {
 	if tenant == "" {
 		return all(t, scanEvent, selectEvent+"WHERE seq > ? ORDER BY seq LIMIT ?", after, max(limit, 0))
 	}
 	return all(t, scanEvent, selectEvent+"WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?", tenant, after, max(limit, 0))
 }
 
-func (t *tx) FindEvents(q store.EventQuery) ([]*store.Event, error) {
+func (t *Tx) FindEvents(q store.EventQuery) ([]*store.Event, error) {
 	query, args := findEvents(q)
 	found, err := all(t, scanEvent, query, args...)
 	if q.Last {
@@ -65,7 +62,7 @@ func findEvents(q store.EventQuery) (query string, args []any) {
 		also("kind = ?", q.Kind)
 	}
 	if q.Person != "" {
-		also("(resource = ? OR email = ? COLLATE NOCASE)", q.Person, q.Person)
+		also("(resource = ? OR lower(email) = ?)", q.Person, lower(q.Person))
 	}
 	order := " ORDER BY seq LIMIT ?"
 	if q.Last {
@@ -74,8 +71,18 @@ func findEvents(q store.EventQuery) (query string, args []any) {
 	return selectEvent + "WHERE " + strings.Join(where, " AND ") + order, append(args, max(q.Limit, 0))
 }
 
+// lower is what an engine's lower() does to bytes: ASCII alone.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 const eventsAbout = "WHERE tenant = ? AND resource = ? AND resource <> '' ORDER BY seq DESC LIMIT ?"
 
-func (t *tx) EventsAbout(tenant, resource string, limit int) ([]*store.Event, error) {
+func (t *Tx) EventsAbout(tenant, resource string, limit int) ([]*store.Event, error) {
 	return all(t, scanEvent, selectEvent+eventsAbout, tenant, resource, max(limit, 0))
 }

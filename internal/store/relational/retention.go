@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"fmt"
@@ -16,11 +16,11 @@ var aged = map[store.Aged]string{
 	store.AgedDeletes:    "DELETE FROM deletes WHERE seq IN (SELECT seq FROM deletes WHERE at < ? ORDER BY at LIMIT ?)",
 }
 
-func (t *tx) Prune(kind store.Aged, before time.Time, limit int) (int, error) {
+func (t *Tx) Prune(kind store.Aged, before time.Time, limit int) (int, error) {
 	statement, ok := aged[kind]
 	if !ok {
 		return 0, fmt.Errorf("%q is no kind of row that ages", kind)
 	}
-	n, err := t.conn.changed(statement, before, max(limit, 0))
+	n, err := t.exec(statement, before, max(limit, 0))
 	return int(n), err
 }

@@ -1,28 +1,37 @@
-package sqlite
+package relational
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/scimbridge/scimbridge/internal/store"
 )
 
 // queries turns conditions into SQL for one table.
 //
-// Which index is used is decided here and not by SQLite: without statistics it likes
+// Which index is used is decided here and not by the engine: SQLite, without statistics, likes
 // to walk a whole tenant in the order of the list, rather than sort the three users of
 // a group. So a condition gives two things: a source, which is a SELECT of row numbers
 // from the best index, and a filter for what the source leaves open, in which columns are
-// written +column, SQLite's way of saying that their indexes are not to be used. (CROSS
-// JOIN is its way of saying that tables are to be joined in the order written.)
+// written such that their indexes are not used (Dialect.Unindexed).
 type queries struct {
+	*resource
+	dialect *Dialect
+}
+
+// resource is what lists are of.
+type resource struct {
 	table  *table
 	fields map[store.Field]field
 }
+
+func (d *Dialect) users() *queries  { return &queries{&userFields, d} }
+func (d *Dialect) groups() *queries { return &queries{&groupFields, d} }
 
 // field is how an attribute is asked for. Exactly one of text, flag, time and rows is set.
 type field struct {
@@ -30,23 +39,23 @@ type field struct {
 	sw   bool   // the text's index serves prefixes
 	flag string // a column with a boolean
 	time string // a column with a time
-	rows string // a SELECT of row numbers that takes the tenant and, for the verb, = or IN
+	rows string // a SELECT of row numbers: each ? is the tenant, the verb what the value is to be
 	few  int    // 1: at most a handful of rows have one value; 2: some; 0: an index is no help
 }
 
-var userQueries = &queries{table: users, fields: map[store.Field]field{
+var userFields = resource{table: users, fields: map[store.Field]field{
 	store.FieldID:           {few: 1, text: "id"},
 	store.FieldUserName:     {few: 1, text: "user_name_key", sw: true},
 	store.FieldExternalID:   {few: 1, text: "external_id"},
 	store.FieldEmail:        {few: 1, rows: "SELECT user_seq FROM user_emails WHERE tenant = ? AND email_key %s"},
 	store.FieldDisplayName:  {few: 2, text: "display_name_key", sw: true},
 	store.FieldLastModified: {few: 2, time: "modified"},
-	store.FieldGroup: {few: 2, rows: "SELECT u.seq FROM groups g CROSS JOIN memberships m ON m.group_seq = g.seq" +
-		" CROSS JOIN users u ON u.tenant = g.tenant AND u.id = m.member_id WHERE g.tenant = ? AND g.id %s"},
+	store.FieldGroup: {few: 2, rows: "SELECT seq FROM users WHERE tenant = ? AND id IN" +
+		" (SELECT member_id FROM memberships WHERE group_seq IN (SELECT seq FROM groups WHERE tenant = ? AND id %s))"},
 	store.FieldActive: {flag: "active"},
 }}
 
-var groupQueries = &queries{table: groups, fields: map[store.Field]field{
+var groupFields = resource{table: groups, fields: map[store.Field]field{
 	store.FieldID:           {few: 1, text: "id"},
 	store.FieldExternalID:   {few: 1, text: "external_id"},
 	store.FieldDisplayName:  {few: 1, text: "display_name_key", sw: true},
@@ -85,7 +94,7 @@ func (q *queries) list(tenant string, page store.Query) (string, []any, error) {
 	}
 	limit := page.Limit
 	if limit <= 0 {
-		limit = -1
+		limit = math.MaxInt
 	}
 	return "SELECT " + q.table.columns + " FROM " + q.table.name + " WHERE " + w.sql + " ORDER BY " + o.terms() + " LIMIT ? OFFSET ?",
 		append(w.args, limit, max(page.Offset, 0)), nil
@@ -134,11 +143,11 @@ func (q *queries) filter(tenant string, c *store.Condition) (clause, error) {
 	case [3]bool{false, true, false}:
 		return q.filters(tenant, c.Any, " OR ")
 	case [3]bool{false, false, true}:
-		if cl, ok := q.comparison("+", c); ok {
+		if cl, ok := q.comparison(q.dialect.Unindexed, c); ok {
 			return cl, nil
 		}
 		if rows, ok := q.rows(tenant, c.Field, c.Cmp, c.Value); ok {
-			return clause{"+seq IN (" + rows.sql + ")", rows.args}, nil
+			return clause{q.dialect.Unindexed + "seq IN (" + rows.sql + ")", rows.args}, nil
 		}
 		return clause{}, fmt.Errorf("%w: %s %s %T of %s", store.ErrCondition, c.Field, c.Cmp, c.Value, q.table.name)
 	}
@@ -183,15 +192,16 @@ func (q *queries) rows(tenant string, name store.Field, op store.Cmp, value any)
 	if f.rows == "" || op != store.Eq {
 		return clause{}, false
 	}
+	tenants := slices.Repeat([]any{tenant}, strings.Count(f.rows, "?"))
 	switch v := value.(type) {
 	case string:
 		if v == "" {
 			return q.none(), true
 		}
-		return clause{fmt.Sprintf(f.rows, "= ?"), []any{tenant, v}}, true
+		return clause{fmt.Sprintf(f.rows, "= ?"), append(tenants, v)}, true
 	case anyOf:
-		in := inList(v)
-		return clause{fmt.Sprintf(f.rows, in.sql), append([]any{tenant}, in.args...)}, true
+		in := q.inList(v)
+		return clause{fmt.Sprintf(f.rows, in.sql), append(tenants, in.args...)}, true
 	}
 	return clause{}, false
 }
@@ -271,7 +281,7 @@ func (q *queries) union(tenant string, list []*store.Condition) (source, bool) {
 		f := q.fields[name]
 		rows, ok := q.rows(tenant, name, store.Eq, texts[name])
 		if !ok {
-			in := inList(texts[name])
+			in := q.inList(texts[name])
 			rows = q.own(tenant, clause{f.text + " " + in.sql + " AND " + f.text + " <> ''", in.args})
 		}
 		add(source{clause: rows, rank: f.few, terms: 1, exact: true})
@@ -296,10 +306,9 @@ type anyOf []string
 
 // inList is a list as one argument: the statement is the same for any length. "" is
 // left out: nothing is equal to it.
-func inList(texts anyOf) clause {
+func (q *queries) inList(texts anyOf) clause {
 	texts = slices.DeleteFunc(slices.Clone(texts), func(v string) bool { return v == "" })
-	list, _ := json.Marshal(texts) // texts can always be encoded
-	return clause{"IN (SELECT value FROM json_each(?))", []any{string(list)}}
+	return clause{q.dialect.In, []any{q.dialect.List(texts)}}
 }
 
 // equal also says that the text is not empty: that is what tells SQLite that a partial
@@ -314,16 +323,29 @@ func equal(sign, column, v string) clause {
 // prefix is a range of the index: from the prefix up to the first text that is
 // greater than all that begin with it. Texts are compared as bytes.
 func prefix(sign, column, v string) clause {
-	end := []byte(v)
-	for len(end) > 0 && end[len(end)-1] == 0xff {
-		end = end[:len(end)-1]
-	}
 	from := clause{sign + column + " >= ? AND " + sign + column + " <> ''", []any{v}}
-	if len(end) == 0 {
-		return from
+	if end := beyond(v); end != "" {
+		return join(" AND ", from, clause{sign + column + " < ?", []any{end}})
 	}
-	end[len(end)-1]++
-	return join(" AND ", from, clause{sign + column + " < ?", []any{string(end)}})
+	return from
+}
+
+// beyond is the first text that is greater than all that begin with a prefix, "" if there is none. It is
+// text too: an engine may take nothing else.
+func beyond(prefix string) string {
+	for prefix != "" {
+		last, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+		switch {
+		case last == utf8.RuneError && size == 1: // no text, and so nothing begins with it
+			continue
+		case last == 0xd7ff: // what follows are halves of UTF-16
+			return prefix + "\ue000"
+		case last < utf8.MaxRune:
+			return prefix + string(last+1)
+		}
+	}
+	return ""
 }
 
 // compareTime compares a stored time, which is whole microseconds, with one that may be finer.

@@ -1,4 +1,4 @@
-package sqlite
+package relational
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // sortable are the columns that a field of users or groups is sorted by, without the id
-// that comes after them. SQLite compares texts as bytes, which is by code point.
+// that comes after them. Texts are compared as bytes, which is by code point.
 //
 // id, userName and meta.lastModified follow an index from any place on; displayName and
 // externalId, whose indexes lack those who have none, and meta.created and active are
@@ -33,11 +33,11 @@ type order struct {
 }
 
 // order is the order of a query. Where an index gives the rows already the columns are
-// written +column: SQLite would rather walk the whole tenant in order than sort few.
+// written Dialect.Unindexed: SQLite would rather walk the whole tenant in order than sort few.
 func (q *queries) order(page store.Query, few bool) (order, error) {
 	sign := ""
 	if few {
-		sign = "+"
+		sign = q.dialect.Unindexed
 	}
 	if page.Sort == nil { // rows that are looked up by number come in its order
 		return order{columns: []string{"seq"}, sign: sign}, nil
@@ -51,7 +51,7 @@ func (q *queries) order(page store.Query, few bool) (order, error) {
 	switch page.Sort.By {
 	case store.FieldID:
 	case store.FieldDisplayName, store.FieldExternalID:
-		o.columns = []string{"(" + column + " = '')", sign + column}
+		o.columns = []string{"CASE WHEN " + column + " = '' THEN 1 ELSE 0 END", sign + column}
 	default:
 		o.columns = []string{sign + column}
 	}
