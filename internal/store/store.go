@@ -34,6 +34,28 @@ type Store interface {
 	Close() error
 }
 
+// Watcher is a Store that other processes write to beside this one, and that says so.
+type Watcher interface {
+	// Watch calls told soon after another process committed something of a topic, one call at a time, until
+	// ctx is done; told must not block. A call may be missed: who watches asks now and then all the same.
+	// A Topic without a Kind is all of them.
+	Watch(ctx context.Context, told func(Topic))
+}
+
+// Topic is what a commit may be news of.
+type Topic struct {
+	Kind      TopicKind
+	Workspace string
+}
+
+// TopicKind names what there is to hear of.
+type TopicKind string
+
+const (
+	TopicDue   TopicKind = "due"   // accounts have something to do
+	TopicLooks TopicKind = "looks" // a look was begun, asked for or ended
+)
+
 var (
 	// ErrClosed: the store was closed.
 	ErrClosed = errors.New("the store is closed")
