@@ -26,6 +26,7 @@ func TestPostgresStore(t *testing.T) {
 	}{
 		{"no secret", "", []string{"serve"}, url + " is missing"},
 		{"no secret", "", []string{"token", "list"}, "file:url"},
+		{"no secret", "", []string{"migrate", "status"}, "file:url"},
 		{"no secret", "", []string{"check"}, "file:url"},
 		{"no URL", "hunter2", []string{"serve"}, "postgres://USER@HOST/DATABASE"},
 		{"no secret", "", []string{"backup", filepath.Join(t.TempDir(), "copy.db")}, "pg_dump"},
