@@ -2,9 +2,7 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -18,13 +16,15 @@ func newBackup() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:   "backup FILE",
-		Short: "Copy the database to a new file, while the server runs",
+		Short: "Copy the SQLite database to a new file, while the server runs",
 		Long: `backup writes a copy of the database, as it is at one moment, to a new file that only its
 owner can read. It holds personal data and the hashes of tokens: keep it as you keep the original.
 
 A copy that is put back knows nobody who left since. So it carries a mark: a server that starts
 on it takes access away, and gives none, until ` + "`scimbridge reconcile --after-restore`" + ` has shown
-what it would give and was confirmed.`,
+what it would give and was confirmed.
+
+A PostgreSQL database is copied by pg_dump, or by the snapshots of whoever runs it.`,
 		Example: "  scimbridge backup /backup/scimbridge-$(date +%F).db",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -37,20 +37,10 @@ what it would give and was confirmed.`,
 			if err != nil {
 				return err
 			}
-			if _, err := os.Stat(cfg.Store.Path); err != nil {
-				return &exitError{exitFailed, fmt.Sprintf("there is no database to copy: %v", err)}
-			}
-			s, err := openStore(c.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			err = s.Backup(c.Context(), args[0], func(tx store.Tx) error {
+			err = engineOf(cfg.Store).backup(c.Context(), args[0], func(tx store.Tx) error {
 				return directory.MarkRestored(tx, "it is a backup of "+tx.Now().Format(time.RFC3339))
 			})
-			if err = errors.Join(err, s.Close()); err != nil {
-				if errors.Is(err, fs.ErrExist) {
-					return &exitError{exitFailed, args[0] + " is there already: name a new file"}
-				}
+			if err != nil {
 				return err
 			}
 			info, err := os.Stat(args[0])

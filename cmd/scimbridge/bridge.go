@@ -21,7 +21,6 @@ import (
 	"github.com/scimbridge/scimbridge/internal/scim"
 	"github.com/scimbridge/scimbridge/internal/scim/schema"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/telemetry"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 )
@@ -29,7 +28,7 @@ import (
 // bridge is a whole server, wired and not yet running: what `serve` and `demo` run.
 type bridge struct {
 	cfg     *config.Config
-	store   *sqlite.Store
+	store   database
 	log     *slog.Logger
 	tenants []*tenant // by name
 	scim    http.Handler
@@ -52,14 +51,9 @@ type wiring struct {
 	wisdom    func(context.Context, *config.Tenant) (wisdom.Options, error)
 	workspace func(*config.Tenant) string
 	// opened, if set, is called with the store before anything else uses it.
-	opened func(context.Context, *sqlite.Store) error
+	opened func(context.Context, database) error
 	// onCall, if set, is told too, beside the metrics.
 	onCall func(wisdom.Call)
-}
-
-// openStore opens the configured store.
-func openStore(ctx context.Context, cfg *config.Config) (*sqlite.Store, error) {
-	return sqlite.Open(ctx, sqlite.Options{Path: cfg.Store.Path, Now: time.Now})
 }
 
 // newBridge opens the store, binds the listeners and wires the tenants. close undoes it.
@@ -70,7 +64,7 @@ func newBridge(ctx context.Context, cfg *config.Config, w wiring) (b *bridge, er
 			err = errors.Join(err, b.close())
 		}
 	}()
-	if b.store, err = openStore(ctx, cfg); err != nil {
+	if b.store, err = engineOf(cfg.Store).open(ctx, w.log); err != nil {
 		return b, err
 	}
 	if w.opened != nil {

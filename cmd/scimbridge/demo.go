@@ -186,7 +186,7 @@ func (f *demoFlags) configure(data string) (*config.Config, error) {
 	if len(cfg.Tenants) != 1 {
 		return nil, usage("%s has %d tenants; demo runs one", f.config, len(cfg.Tenants))
 	}
-	cfg.Store.Path = filepath.Join(data, "scimbridge.db")
+	cfg.Store = config.Store{Engine: config.SQLite, Path: filepath.Join(data, "scimbridge.db")}
 	cfg.PublicURL = ""
 	for _, t := range cfg.Tenants {
 		t.Wisdom.TokenExpires = time.Time{}

@@ -116,7 +116,7 @@ Run it:        scimbridge serve`,
 		newPlan(), newApply(),
 		newListing(), newBrake(),
 		newDrift(), newUsers(),
-		newBackup(), newReconcile(), newRebuild(), newTenant(),
+		newBackup(), newMigrate(), newReconcile(), newRebuild(), newTenant(),
 		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)
 	return root

@@ -11,7 +11,6 @@ import (
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 )
 
 func newTenant() *cobra.Command {
@@ -28,7 +27,8 @@ func newRebind() *cobra.Command {
 		Use:   "rebind",
 		Short: "Make a tenant belong to the workspace that the configuration says",
 		Long: `A tenant's people, ids and accounts belong to one WisdomAI host and workspace, and a server
-that is configured for another does not start. rebind moves them. Stop the server first.
+that is configured for another does not start. rebind moves them. Stop the server first, and with a
+PostgreSQL store every replica.
 
 Users, groups and their ids stay. The accounts of the old workspace are left as they are: nobody
 there is changed any more. What everybody should have is computed again for the new workspace: active
@@ -40,9 +40,9 @@ person, or ` + "`scimbridge reconcile`" + ` was said.`,
 		Args:    noArguments,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return withStore(c, path, tenant, func(ctx context.Context, cfg *config.Config, s store.Store) error {
-				release, err := sqlite.Lock(cfg.Store.Path)
+				release, err := engineOf(cfg.Store).exclusive(ctx)
 				if err != nil {
-					return fmt.Errorf("stop the server first: %w", err)
+					return err
 				}
 				defer release()
 				err = rebind(ctx, c, directoryOptions(cfg.Tenants[tenant], s, nil), dry, yes)

@@ -13,7 +13,6 @@ import (
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/telemetry"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 )
@@ -45,7 +44,7 @@ change would (see ` + "`scimbridge plan`" + `).`,
 }
 
 func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile string, restored bool) error {
-	release, err := sqlite.Lock(cfg.Store.Path) // one server a file
+	release, err := engineOf(cfg.Store).serving(ctx)
 	if err != nil {
 		return err
 	}
@@ -54,8 +53,8 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 	defer stopSignals()
 	b, err := newBridge(ctx, cfg, wiring{
 		log: log, wisdom: wisdomOptions, workspace: workspaceKey,
-		opened: func(ctx context.Context, s *sqlite.Store) error {
-			if err := raiseEpoch(ctx, s, log); err != nil || !restored {
+		opened: func(ctx context.Context, s database) error {
+			if err := noticeRestore(ctx, s, log); err != nil || !restored {
 				return err
 			}
 			return s.Update(ctx, func(tx store.Tx) error { return directory.MarkRestored(tx, "serve --restored") })
@@ -79,17 +78,17 @@ func serve(ctx context.Context, cfg *config.Config, log *slog.Logger, readyFile 
 			log.Warn("the WisdomAI token ends soon", "tenant", t.Name, "ends", end.Format(time.DateOnly))
 		}
 	}
-	var epoch sync.WaitGroup
-	raising, stopRaising := context.WithCancel(context.WithoutCancel(ctx))
-	epoch.Go(func() { keepEpoch(raising, b.store, log) })
+	var noticing sync.WaitGroup
+	watched, stopNoticing := context.WithCancel(context.WithoutCancel(ctx))
+	noticing.Go(func() { keepNoticing(watched, b.store, log) })
 	reloading, stopReloading := context.WithCancel(ctx)
 	var reloads sync.WaitGroup
 	reloads.Go(func() { b.reloading(reloading, signals) })
 	err = b.run(ctx)
 	stopReloading()
 	reloads.Wait()
-	stopRaising()
-	epoch.Wait()
+	stopNoticing()
+	noticing.Wait()
 	log.Info("scimbridge stops; what is pending is delivered by the next start")
 	if cerr := b.close(); err == nil {
 		err = cerr

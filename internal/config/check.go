@@ -84,21 +84,6 @@ func checkAddress(text string) string {
 	return ""
 }
 
-// parseStore reads sqlite:PATH. It does not echo the text, which may hold a password.
-func parseStore(text, dir string) (Store, string) {
-	engine, path, _ := strings.Cut(text, ":")
-	switch engine {
-	case "sqlite":
-		if path == "" || strings.HasPrefix(path, ":") {
-			return Store{}, "names no file; expected sqlite:PATH, a file that survives the process"
-		}
-		return Store{Engine: engine, Path: relativeTo(dir, path)}, ""
-	case "postgres", "postgresql", "env", "file", "credential":
-		return Store{}, "PostgreSQL is still to come; expected sqlite:PATH"
-	}
-	return Store{}, "names no store; expected sqlite:PATH (PostgreSQL is still to come)"
-}
-
 // addresses checks what the listeners' keys mean together.
 func (d *decoder) addresses(cfg *Config) {
 	cfg.PublicURL = strings.TrimRight(cfg.PublicURL, "/")

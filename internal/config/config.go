@@ -27,15 +27,6 @@ type Config struct {
 	Tenants        map[string]*Tenant `yaml:"tenants"`
 }
 
-// Store is where the bridge keeps its state.
-type Store struct {
-	Engine string // "sqlite"
-	Path   string // of the database file, absolute or relative to the working directory
-}
-
-// String is the store as the file spells it.
-func (s Store) String() string { return s.Engine + ":" + s.Path }
-
 // TLS is the listener's certificate.
 type TLS struct {
 	Cert     string `yaml:"cert"`

@@ -257,7 +257,7 @@ func (d *decoder) leaf(n *node, v reflect.Value, r rule, path string) {
 		v.Set(reflect.ValueOf(secret))
 		return
 	case storeType:
-		store, problem := parseStore(n.text, d.dir)
+		store, problem := parseStore(n.text, d.dir, d.environ)
 		if problem != "" {
 			d.fault(n, path, "%s", problem)
 			return
@@ -361,7 +361,7 @@ func expected(r rule, t reflect.Type) string {
 	case t == secretType:
 		return "a reference to a secret: env:NAME, file:PATH or credential:NAME"
 	case t == storeType:
-		return "sqlite:PATH"
+		return storeForm
 	case t == dateType:
 		return "a day such as 2027-01-31"
 	case t == durationType:

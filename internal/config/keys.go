@@ -31,7 +31,7 @@ func keys() map[string]rule {
 		"public_url": {form: "an URL", def: "''", check: checkPublicURL,
 			meaning: "What the IdP sees the server as; meta.location starts with it. Needed when listen is not loopback."},
 		"store": {def: "sqlite:scimbridge.db",
-			meaning: "Where the state is kept: sqlite:PATH. Keep it on a disk that survives the process: it holds what was accepted and not yet delivered."},
+			meaning: "Where the state is kept, with what was accepted and not yet delivered. sqlite:PATH is a file for one server, on a disk that survives the process. A PostgreSQL database serves several; its URL takes what libpq and pgx take, and holds no password in this file: the secret that a reference names may, or PGPASSWORD, PGPASSFILE and sslcert do without. Behind a pooler that pools transactions add default_query_exec_mode=exec (or simple_protocol)."},
 		"tls":           {meaning: "TLS of the listener itself."},
 		"tls.cert":      {def: "''", later: true, meaning: "PEM file of the certificate chain."},
 		"tls.key":       {def: "''", later: true, meaning: "PEM file of the private key."},

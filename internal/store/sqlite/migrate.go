@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"os"
 
 	"github.com/pressly/goose/v3"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -49,20 +51,41 @@ func migrate(ctx context.Context, path string, log *slog.Logger) error {
 	return err
 }
 
-// versions are the file's schema version, 0 for an empty file, and the program's.
-func versions(ctx context.Context, path string) (current, target int64, err error) {
+// Versions are the version of the schema that the store at path has, 0 if there is none, and the one that
+// Open brings it to. Nothing is migrated, and no file made. Errors are as Open's.
+func Versions(ctx context.Context, path string) (current, target int64, err error) {
+	if path, err = fileOf(path); err != nil {
+		return 0, 0, err
+	}
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		target, err = newest()
+		return 0, target, err
+	}
+	current, target, err = versions(ctx, path)
+	return current, target, explain(path, err)
+}
+
+// newest is the version of the schema that this program knows.
+func newest() (version int64, err error) {
 	sources, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	for _, name := range sources {
 		v, err := goose.NumericComponent(name)
 		if err != nil {
-			return 0, 0, err
+			return 0, err
 		}
-		target = max(target, v)
+		version = max(version, v)
 	}
+	return version, nil
+}
 
+// versions are the file's schema version, 0 for an empty file, and the program's.
+func versions(ctx context.Context, path string) (current, target int64, err error) {
+	if target, err = newest(); err != nil {
+		return 0, 0, err
+	}
 	settings, err := connector(path, common[:1]) // to look, without changing the file
 	if err != nil {
 		return 0, 0, err

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	engine "modernc.org/sqlite"
@@ -103,6 +104,18 @@ func connector(path string, settings ...[]pragma) (driver.Connector, error) {
 	// In a SQLite URI, ?, # and % of a path are escaped; https://www.sqlite.org/uri.html.
 	name := url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode(), OmitHost: true}
 	return engine.NewConnector(name.String())
+}
+
+// fileOf is a path to a file, absolute.
+func fileOf(path string) (string, error) {
+	if path == "" || strings.HasPrefix(path, ":memory:") {
+		return "", &OpenError{Path: path, Kind: KindPath, Reason: "is not a file", Advice: "name a file, such as scimbridge.db"}
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", &OpenError{Path: path, Kind: KindPath, Reason: "cannot be made absolute", Err: err}
+	}
+	return absolute, nil
 }
 
 // makeFile makes the file, if it is not there, such that nobody else may read it: it

@@ -302,3 +302,42 @@ func wantTenant(t testing.TB, s store.Store, name string) {
 		t.Errorf("tenant %s: %v", name, err)
 	}
 }
+
+func TestVersions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.db")
+	none, target, err := sqlite.Versions(t.Context(), path)
+	if none != 0 || target < 1 || err != nil {
+		t.Errorf("of no file: %d of %d, %v", none, target, err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a file was made: %v", err)
+	}
+	wantVersions := func(current int64) {
+		t.Helper()
+		if got, of, err := sqlite.Versions(t.Context(), path); got != current || of != target || err != nil {
+			t.Errorf("version %d of %d, %v, want %d of %d", got, of, err, current, target)
+		}
+	}
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantVersions(0)
+	wantVersions(0) // the first has migrated nothing
+	s := open(t, path)
+	wantVersions(target)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, path, "DELETE FROM goose_db_version WHERE version_id > 1")
+	wantVersions(1)
+	wantVersions(1)
+	execute(t, path, "INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)")
+	wantVersions(99)
+
+	foreign := filepath.Join(t.TempDir(), "b.db")
+	execute(t, foreign, "CREATE TABLE places (url TEXT)")
+	_, _, err = sqlite.Versions(t.Context(), foreign)
+	wantOpenError(t, err, sqlite.KindForeign, foreign)
+	_, _, err = sqlite.Versions(t.Context(), "")
+	wantOpenError(t, err, sqlite.KindPath)
+}

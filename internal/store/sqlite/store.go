@@ -5,8 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
-	"path/filepath"
-	"strings"
 	"time"
 
 	engine "modernc.org/sqlite"
@@ -47,12 +45,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Path == "" || strings.HasPrefix(o.Path, ":memory:") {
-		return nil, &OpenError{Path: o.Path, Kind: KindPath, Reason: "is not a file", Advice: "name a file, such as scimbridge.db"}
-	}
-	path, err := filepath.Abs(o.Path)
+	path, err := fileOf(o.Path)
 	if err != nil {
-		return nil, &OpenError{Path: o.Path, Kind: KindPath, Reason: "cannot be made absolute", Err: err}
+		return nil, err
 	}
 	if err := makeFile(path); err != nil {
 		return nil, err
