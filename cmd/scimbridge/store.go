@@ -35,6 +35,8 @@ type database interface {
 	// with the reason in the transaction that remembers it: of all servers and calls, once. A server calls it
 	// before it serves, now and then while it does, and when it ends.
 	noticeRestore(ctx context.Context, older func(tx store.Tx, why string) error) error
+	// warnings say which settings of the database could cost writes that were accepted.
+	warnings(ctx context.Context) ([]string, error)
 }
 
 // engineOf is the one place where the engine is chosen.

@@ -2,24 +2,27 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/postgres"
 )
 
 // postgresEngine is a PostgreSQL database, which several servers may share.
 type postgresEngine struct{ store config.Store }
 
-var errPostgresToCome = errors.New("PostgreSQL is still to come in this version; name a store sqlite:PATH")
-
-func (e postgresEngine) open(ctx context.Context, _ *slog.Logger) (database, error) {
-	if _, err := e.url(ctx); err != nil {
+func (e postgresEngine) open(ctx context.Context, log *slog.Logger) (database, error) {
+	url, err := e.url(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return nil, errPostgresToCome
+	s, err := postgres.Open(ctx, postgres.Options{URL: url, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	return postgresDatabase{s}, nil
 }
 
 func (e postgresEngine) url(ctx context.Context) (string, error) {
@@ -30,23 +33,35 @@ func (e postgresEngine) url(ctx context.Context) (string, error) {
 	return url, nil
 }
 
+// serving needs nothing: a server is known by the connection on which it listens to the others.
 func (postgresEngine) serving(context.Context) (func(), error) { return func() {}, nil }
 
 func (e postgresEngine) exclusive(ctx context.Context) (func(), error) {
-	if _, err := e.url(ctx); err != nil {
+	url, err := e.url(ctx)
+	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("stop all servers of this database first, every replica: %w", errPostgresToCome)
+	return postgres.Exclusive(ctx, url)
 }
 
 func (e postgresEngine) versions(ctx context.Context) (current, target int64, err error) {
-	if _, err := e.url(ctx); err != nil {
+	url, err := e.url(ctx)
+	if err != nil {
 		return 0, 0, err
 	}
-	return 0, 0, errPostgresToCome
+	return postgres.Versions(ctx, url)
 }
 
 func (postgresEngine) backup(context.Context, string, func(store.Tx) error) error {
 	return &exitError{exitFailed, "a PostgreSQL database is copied by pg_dump, or by the snapshots of whoever runs it, and not by this command. " +
 		"Not every copy that is put back can be told from the original: declare it with `scimbridge serve --restored`"}
 }
+
+// postgresDatabase tells another history by its timeline.
+type postgresDatabase struct{ *postgres.Store }
+
+func (d postgresDatabase) noticeRestore(ctx context.Context, older func(store.Tx, string) error) error {
+	return d.NoticeRestore(ctx, older)
+}
+
+func (d postgresDatabase) warnings(ctx context.Context) ([]string, error) { return d.Warnings(ctx) }

@@ -56,6 +56,8 @@ func (e sqliteEngine) backup(ctx context.Context, file string, mark func(store.T
 // sqliteDatabase tells an older copy by its epoch.
 type sqliteDatabase struct{ *sqlite.Store }
 
+func (sqliteDatabase) warnings(context.Context) ([]string, error) { return nil, nil }
+
 func (d sqliteDatabase) noticeRestore(ctx context.Context, older func(store.Tx, string) error) error {
 	return d.RaiseEpoch(ctx, older)
 }

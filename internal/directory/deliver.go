@@ -380,7 +380,7 @@ func (d *Directory) event(tx store.Tx, by Caller, kind, resource, email string, 
 		actor = "bridge"
 	}
 	if err := tx.AppendEvent(&store.Event{Time: tx.Now(), Tenant: d.o.Tenant, Actor: actor, Request: by.Request,
-		Kind: kind, Resource: resource, Email: email, Detail: data}); err != nil {
+		Kind: kind, Resource: resource, Email: email, Detail: data}); err != nil && !errors.Is(err, store.ErrUnavailable) { // the transaction is run again, or fails
 		d.o.Log.Error("the event log could not be written", "event", kind, "error", err)
 	}
 }

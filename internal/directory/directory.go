@@ -109,6 +109,7 @@ func (d *Directory) Run(ctx context.Context) error {
 	wg.Go(func() { d.schedule(ctx) })
 	wg.Go(func() { d.keepRules(ctx) })
 	wg.Go(func() { d.looker.run(ctx) })
+	wg.Go(func() { d.listen(ctx) })
 	wg.Go(func() { d.watch(ctx) })
 	wg.Go(func() { d.prune(ctx) })
 	<-ctx.Done()
@@ -117,9 +118,30 @@ func (d *Directory) Run(ctx context.Context) error {
 	return nil
 }
 
+// listen hears of what other processes commit, where the store is one that says so: what they make due, and
+// listings for which requests wait here.
+func (d *Directory) listen(ctx context.Context) {
+	watcher, ok := d.o.Store.(store.Watcher)
+	if !ok {
+		return
+	}
+	watcher.Watch(ctx, func(t store.Topic) {
+		if t.Workspace != d.o.Workspace && t.Kind != "" {
+			return
+		}
+		if t.Kind != store.TopicLooks {
+			d.wakeScheduler()
+		}
+		if t.Kind != store.TopicDue {
+			d.looker.prod()
+		}
+	})
+}
+
 // takeUp makes uncertain what an earlier process left in the middle of a call (V-16)
-// and due what it left pending.
+// and due what it left pending. In a store that several processes share it leaves alone whom one has the lease of.
 func (d *Directory) takeUp(ctx context.Context) error {
+	_, shared := d.o.Store.(store.Watcher)
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		rows, err := tx.AbandonedAccounts(d.o.Workspace, d.holder)
 		if err != nil {
@@ -129,6 +151,9 @@ func (d *Directory) takeUp(ctx context.Context) error {
 		for _, row := range rows {
 			if row.Tenant != d.o.Tenant {
 				continue // delivered by another, which takes it up itself (V-36)
+			}
+			if shared && row.LeaseUntil.After(now) {
+				continue // another process is at it; when it dies the lease ends (V-17)
 			}
 			a, err := decodeAccount(row)
 			if err != nil {

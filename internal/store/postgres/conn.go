@@ -39,16 +39,19 @@ func (c *conn) ready() error {
 	if c.reading != nil {
 		c.reading.detach()
 	}
-	return c.failed
+	return explain(c.failed)
 }
 
-// check notes an error that ended the transaction.
+// check notes an error that ended the transaction. What may pass in another run is store.ErrUnavailable.
 func (c *conn) check(err error) error {
-	if err != nil && c.failed == nil {
+	if err == nil {
+		return nil
+	}
+	if c.failed == nil {
 		c.failed = err
 		c.doomed = judge(err) != permanent
 	}
-	return err
+	return explain(err)
 }
 
 // control are the statements of relational.Tx.Part, which need no plan.

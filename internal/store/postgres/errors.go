@@ -33,6 +33,8 @@ const (
 	again
 	// lost: the connection, or the server behind it, is gone or going; on another it may pass.
 	lost
+	// elsewhere: the server is in another timeline than it was.
+	elsewhere
 	// busy: it waited for as long as it may.
 	busy
 )

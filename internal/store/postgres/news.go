@@ -180,6 +180,9 @@ func (n *news) listenOnce(ctx context.Context) error {
 		return err
 	}
 	defer c.Close(context.WithoutCancel(ctx))
+	if err := share(ctx, c); err != nil {
+		return err
+	}
 	if _, err := c.Exec(ctx, "LISTEN "+channel); err != nil {
 		return err
 	}

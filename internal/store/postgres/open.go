@@ -33,6 +33,7 @@ const (
 	KindUnreachable Kind = "unreachable" // no server answers there, or none that takes writes
 	KindPermission  Kind = "permission"  // who asks may not come in, or not do what is needed
 	KindUnsuited    Kind = "unsuited"    // too old, or not UTF-8
+	KindLocked      Kind = "locked"      // servers use it
 	KindForeign     Kind = "foreign"     // the database of another program
 	KindNewer       Kind = "newer"       // written by a newer scimbridge
 	KindFailed      Kind = "failed"      // anything else
@@ -98,6 +99,7 @@ func (s *Store) prepare(ctx context.Context, address string) error {
 		if err := suited(ctx, c.Conn(), address); err != nil {
 			return err
 		}
+		s.saysTimeline = saysTimeline(ctx, c.Conn())
 		return migrate(ctx, c.Conn(), address, s.log)
 	})
 }

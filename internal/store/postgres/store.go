@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -27,6 +28,11 @@ type Store struct {
 	// updates has an element for each Update that runs: Views can always go on.
 	updates chan struct{}
 	news    *news
+
+	saysTimeline bool                   // the server does
+	timeline     atomic.Pointer[string] // in which Updates are to be; nil: nobody minds
+	history      sync.Mutex             // guards older, and is held while another history is noticed
+	older        func(store.Tx, string) error
 
 	mu     sync.Mutex // guards the fields below
 	closed bool
@@ -145,7 +151,8 @@ type transaction struct {
 	held  *pgxpool.Conn
 	conn  *conn
 	now   time.Time // of the database, at its begin
-	xid   string    // its number, if it was asked for
+	// Of an Update: its number, and the server's timeline if it says so.
+	xid, timeline string
 	over  bool
 	stop  context.CancelFunc
 }
@@ -190,8 +197,8 @@ func (s *Store) beginOnce(ctx context.Context, text string) (*transaction, error
 		var micros int64
 		if micros, err = strconv.ParseInt(string(last[0][0]), 10, 64); err == nil {
 			t.now = time.UnixMicro(micros)
-			if len(last[0]) > 1 {
-				t.xid = string(last[0][1])
+			if len(last[0]) > 2 {
+				t.xid, t.timeline = string(last[0][1]), string(last[0][2])
 			}
 			return t, nil
 		}

@@ -32,18 +32,30 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	defer leave()
-	select {
-	case s.updates <- struct{}{}:
-		defer func() { <-s.updates }()
-	case <-ctx.Done():
-		return ctx.Err()
+	return s.update(ctx, s.noticeAgain, fn)
+}
+
+// update is Update for who is inside; moved is called when the server is found in another timeline than before, and
+// is nil for who does not mind.
+func (s *Store) update(ctx context.Context, moved func(context.Context) error, fn func(store.Tx) error) error {
+	if moved != nil { // or it is what others wait for
+		select {
+		case s.updates <- struct{}{}:
+			defer func() { <-s.updates }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	var met, deadline = 0, time.Time{}
 	for run := 1; ; run++ {
-		err, what := s.updateOnce(ctx, met+1, fn)
+		err, what := s.updateOnce(ctx, met+1, moved != nil, fn)
 		switch what {
 		case permanent:
 			return err
+		case elsewhere:
+			if err := moved(ctx); err != nil {
+				return err
+			}
 		case busy:
 			return explain(err)
 		case again:
@@ -67,7 +79,7 @@ func (s *Store) Update(ctx context.Context, fn func(store.Tx) error) error {
 }
 
 // updateOnce runs fn once, and says of an error whether another run may pass; fn's own errors are permanent.
-func (s *Store) updateOnce(ctx context.Context, run int, fn func(store.Tx) error) (err error, what verdict) {
+func (s *Store) updateOnce(ctx context.Context, run int, minds bool, fn func(store.Tx) error) (err error, what verdict) {
 	turn := turnShared
 	switch {
 	case run >= aloneFrom:
@@ -75,11 +87,14 @@ func (s *Store) updateOnce(ctx context.Context, run int, fn func(store.Tx) error
 	case run >= queuedFrom:
 		turn = turnQueued
 	}
-	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+settings+s.local()+turn+"SELECT "+clock+", pg_current_xact_id()")
+	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+settings+s.local()+turn+"SELECT "+clock+", pg_current_xact_id(), "+s.timelineOrNone())
 	if err != nil {
 		return err, permanent // begin has tried for as long as it may
 	}
 	defer t.end()
+	if known := s.timeline.Load(); minds && known != nil && t.timeline != *known {
+		return nil, elsewhere
+	}
 	tx := &tx{Tx: t.tx(ctx)}
 	defer tx.End()
 	err = fn(tx)
