@@ -153,8 +153,8 @@ type transaction struct {
 	now   time.Time // of the database, at its begin
 	// Of an Update: its number, and the server's timeline if it says so.
 	xid, timeline string
-	over  bool
-	stop  context.CancelFunc
+	over          bool
+	stop          context.CancelFunc
 }
 
 // begin opens a transaction with a text of statements of which the last gives the time, and maybe the number. As long
