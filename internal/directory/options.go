@@ -50,7 +50,8 @@ type Options struct {
 	Protected []string
 
 	Log *slog.Logger
-	// Now is the process's clock; it must agree with the store's. nil: time.Now.
+	// Now is the clock outside of transactions; it must agree with the store's. nil: the store's where that is not the
+	// process's own (store.Clock), else time.Now.
 	Now func() time.Time
 	// Rand is in [0,1), for jitter. nil: math/rand/v2.
 	Rand func() float64
@@ -195,6 +196,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+		if clock, ok := o.Store.(store.Clock); ok {
+			o.Now = clock.Now
+		}
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64

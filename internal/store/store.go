@@ -42,6 +42,13 @@ type Watcher interface {
 	Watch(ctx context.Context, told func(Topic))
 }
 
+// Clock is a Store whose clock is not this process's.
+type Clock interface {
+	// Now is about the time that Tx.Now would give: never earlier than that of a transaction of this process
+	// which has ended, and off by no more than an answer of the store takes.
+	Now() time.Time
+}
+
 // Topic is what a commit may be news of.
 type Topic struct {
 	Kind      TopicKind

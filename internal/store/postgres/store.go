@@ -29,6 +29,8 @@ type Store struct {
 	updates chan struct{}
 	news    *news
 
+	heard atomic.Pointer[moment] // when the database last said what time it is
+
 	saysTimeline bool                   // the server does
 	timeline     atomic.Pointer[string] // in which Updates are to be; nil: nobody minds
 	history      sync.Mutex             // guards older, and is held while another history is noticed
@@ -77,6 +79,21 @@ func (s *Store) local() string {
 		text += "SET LOCAL " + name + " = " + value + "; "
 	}
 	return text
+}
+
+// moment is one moment by two clocks, the second of which goes on steadily here.
+type moment struct{ database, here time.Time }
+
+// Now is the database's clock, reckoned from when it was last heard of; it is before the first transaction that it is not
+// known, and then this machine's. See store.Clock.
+func (s *Store) Now() time.Time {
+	if s.now != nil {
+		return s.now()
+	}
+	if m := s.heard.Load(); m != nil {
+		return m.database.Add(time.Since(m.here)).UTC()
+	}
+	return time.Now().UTC()
 }
 
 // enter counts a call that uses the pool; leave must be called after it.
@@ -197,6 +214,7 @@ func (s *Store) beginOnce(ctx context.Context, text string) (*transaction, error
 		var micros int64
 		if micros, err = strconv.ParseInt(string(last[0][0]), 10, 64); err == nil {
 			t.now = time.UnixMicro(micros)
+			s.heard.Store(&moment{t.now, time.Now()})
 			if len(last[0]) > 2 {
 				t.xid, t.timeline = string(last[0][1]), string(last[0][2])
 			}
