@@ -20,8 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -48,7 +48,7 @@ func TestV01NothingIsLostOrDoubledByKills(t *testing.T) {
 		return n
 	}
 	crashes, seed := number("SCIMBRIDGE_CRASHES", 20), uint64(number("SCIMBRIDGE_CRASH_SEED", rand.IntN(1e9)))
-	c := newCrash(t, seed)
+	c := newCrash(t, seed, crashOptions{store: "sqlite:scimbridge.db", servers: 1, writers: crashWriters, duty: 0.5})
 	for round := 0; crashes > 0 && !t.Failed(); round++ {
 		kills := min(crashes, crashRound)
 		crashes -= kills
@@ -60,27 +60,44 @@ func TestV01NothingIsLostOrDoubledByKills(t *testing.T) {
 	t.Logf("%d writes answered, %d not; %d effects at WisdomAI", c.answered, c.unanswered, c.seq)
 }
 
-// crash is a program that is killed and started again, its WisdomAI, and its clients.
+// crash is programs that are killed and started again, their WisdomAI, and their clients.
 type crash struct {
-	t      *testing.T
-	dice   *rand.Rand // of the killer
-	sim    *process
-	config string
-	ready  string // its ready file
-	token  string
-	groups [len(crashGroups)]string // their ids
-	people [crashWriters][]*crashPerson
-	client *http.Client
-	seq    int64     // of WisdomAI's log, as far as it was looked at
-	began  time.Time // of the round
+	t       *testing.T
+	dice    *rand.Rand // of the killer
+	sim     *process
+	config  string
+	store   string // as the configuration names it
+	token   string
+	groups  [len(crashGroups)]string // their ids
+	people  [][]*crashPerson         // of each client
+	client  *http.Client
+	seq     int64     // of WisdomAI's log, as far as it was looked at
+	began   time.Time // of the round
+	servers []*crashServer
 
 	stderr lockedBuffer // of all processes
-	cmd    *exec.Cmd
 
-	mu                   sync.Mutex // guards the fields below
-	base                 string     // of the SCIM server; "" while it is not known to be up
+	mu                   sync.Mutex // guards the fields below, and those of the servers
+	turn                 int        // of the server that is called next
 	answered, unanswered int
 	seed                 uint64 // of the next client's dice
+}
+
+// crashServer is one of the programs.
+type crashServer struct {
+	ready string // its ready file
+	cmd   *exec.Cmd
+
+	base  string // of the SCIM server; "" while it is not known to be up
+	out   bool   // it gets no requests
+	calls int    // that it has not answered
+}
+
+// crashOptions are what differs between a crash of one program and one of several.
+type crashOptions struct {
+	store            string
+	servers, writers int
+	duty             float64
 }
 
 // crashPerson is somebody whom one client alone writes about.
@@ -96,16 +113,20 @@ type crashPerson struct {
 	came, left [2]int
 }
 
-func newCrash(t *testing.T, seed uint64) *crash {
+func newCrash(t *testing.T, seed uint64, o crashOptions) *crash {
 	t.Helper()
 	dir := t.TempDir()
-	c := &crash{t: t, dice: rand.New(rand.NewPCG(seed, 0)), seed: seed, ready: filepath.Join(dir, "ready.json"), config: filepath.Join(dir, "scimbridge.yaml"),
-		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: crashWriters}, Timeout: time.Minute}}
+	c := &crash{t: t, dice: rand.New(rand.NewPCG(seed, 0)), seed: seed, config: filepath.Join(dir, "scimbridge.yaml"), store: o.store,
+		people: make([][]*crashPerson, o.writers),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.writers}, Timeout: time.Minute}}
+	for n := range o.servers {
+		c.servers = append(c.servers, &crashServer{ready: filepath.Join(dir, fmt.Sprintf("ready%d.json", n))})
+	}
 	c.sim = start(t, "simulate", "--listen", "127.0.0.1:0", "--token", "key")
 	// All waits are short, so that times of rest are: what is late must come before settle.
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 admin_listen: 127.0.0.1:0
-store: sqlite:scimbridge.db
+store: %q
 log: {redact: false}
 tenants:
   default:
@@ -118,9 +139,9 @@ tenants:
         - {group: Viewers, role: VIEWER}
         - {match: 'explorer-(?P<domain>.+)', role: EXPLORER, scopes: ['${domain}']}
     brake: {floor: 1000000}
-    listing: {max_age: 1s, miss_max_age: 200ms, max_duty: 0.5, settle: 600ms}
+    listing: {max_age: 1s, miss_max_age: 200ms, max_duty: %g, settle: 600ms}
     delivery: {request_budget: 250ms, deadline: 1s}
-`, c.sim.ready.GraphQL)
+`, o.store, c.sim.ready.GraphQL, o.duty)
 	for name, content := range map[string]string{"scimbridge.yaml": text, "key": "key\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -131,12 +152,16 @@ tenants:
 		t.Fatalf("token create: %s", errOut)
 	}
 	c.token = strings.TrimSpace(out)
-	t.Cleanup(c.kill)
+	t.Cleanup(func() {
+		for _, s := range c.servers {
+			c.kill(s)
+		}
+	})
 
 	var invited []simulator.User
 	for w := range c.people {
 		for i := range crashPeople {
-			name := fmt.Sprintf("p%d%d", w, i)
+			name := fmt.Sprintf("p%d-%d", w, i)
 			p := &crashPerson{emails: [2]string{name + "@example.com", name + ".b@example.com"}, external: "x-" + name, hand: i == 0, beliefs: []belief{{}}}
 			c.people[w] = append(c.people[w], p)
 			if p.hand {
@@ -147,8 +172,7 @@ tenants:
 		}
 	}
 	call(t, "POST", c.sim.ready.Control+"/users", "", invited, nil)
-	c.serve()
-	c.waitReady()
+	c.serveAll()
 	for i, name := range crashGroups {
 		var g struct{ ID string }
 		if status, err := c.scim("POST", "/Groups", map[string]any{"displayName": name}, &g); status != 201 {
@@ -159,64 +183,110 @@ tenants:
 	return c
 }
 
-// serve starts the program; waitReady waits until it is up.
-func (c *crash) serve() {
+// serve starts a program; waitReady waits until it is up.
+func (c *crash) serve(s *crashServer) {
 	path, err := binary()
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	c.cmd = exec.Command(path, "serve", "--config", c.config, "--ready-file", c.ready)
-	c.cmd.Stderr = &c.stderr
-	if err := c.cmd.Start(); err != nil {
+	s.cmd = exec.Command(path, "serve", "--config", c.config, "--ready-file", s.ready)
+	s.cmd.Stderr = &c.stderr
+	if err := s.cmd.Start(); err != nil {
 		c.t.Fatal(err)
 	}
 }
 
-func (c *crash) waitReady() {
-	eventually(c.t, "the program is ready", c.up)
+func (c *crash) waitReady(s *crashServer) {
+	eventually(c.t, "the program is ready", func() bool { return c.up(s) })
+}
+
+// serveAll starts all programs anew.
+func (c *crash) serveAll() {
+	for _, s := range c.servers {
+		c.kill(s)
+		c.serve(s)
+	}
+	for _, s := range c.servers {
+		c.waitReady(s)
+	}
 }
 
 // up takes the address from the ready file, which kill removes.
-func (c *crash) up() bool {
+func (c *crash) up(s *crashServer) bool {
 	var r ready
-	data, err := os.ReadFile(c.ready)
+	data, err := os.ReadFile(s.ready)
 	if err != nil || json.Unmarshal(data, &r) != nil {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base = r.SCIM
+	s.base = r.SCIM
 	return true
 }
 
-// address is where the SCIM server is, once it is up.
-func (c *crash) address() string {
+// next is the server whose turn it is, of those that are up, as a load balancer chooses. It is told when it
+// has answered.
+func (c *crash) next() (base string, answered func()) {
 	for ; !c.t.Failed(); time.Sleep(5 * time.Millisecond) {
 		c.mu.Lock()
-		base := c.base
-		c.mu.Unlock()
-		if base != "" {
-			return base
+		for range c.servers {
+			s := c.servers[c.turn%len(c.servers)]
+			c.turn++
+			if s.base != "" && !s.out {
+				s.calls++
+				base := s.base
+				c.mu.Unlock()
+				return base, func() {
+					c.mu.Lock()
+					defer c.mu.Unlock()
+					s.calls--
+				}
+			}
 		}
+		c.mu.Unlock()
 	}
-	return ""
+	return "", func() {}
 }
 
-func (c *crash) kill() {
-	c.cmd.Process.Kill()
-	c.cmd.Wait() // its error says that it was killed
-	os.Remove(c.ready)
+func (c *crash) kill(s *crashServer) {
+	if s.cmd == nil {
+		return
+	}
+	s.cmd.Process.Kill()
+	s.cmd.Wait() // its error says that it was killed
+	os.Remove(s.ready)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.base = ""
+	s.base = ""
 }
 
 // round is some kills under load, and then rest.
 func (c *crash) round(kills int, late bool) {
 	c.began = time.Now()
 	c.faults(late)
-	ctx, stop := context.WithCancel(c.t.Context())
-	defer stop()
+	stop := c.load()
+	for range kills {
+		s := c.servers[0]
+		// From the start on, which takes some 100 ms: a start is as good a moment as any.
+		for until := time.Now().Add(time.Duration(c.dice.IntN(700)) * time.Millisecond); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
+			c.up(s)
+		}
+		c.kill(s)
+		c.serve(s)
+	}
+	c.waitReady(c.servers[0])
+	stop()
+	if c.t.Failed() {
+		return
+	}
+	c.setFaults(nil)
+	c.serveAll() // a last kill: who starts waits for no back-off
+	c.rest(late)
+}
+
+// load lets the clients write until stop is called.
+func (c *crash) load() (stop func()) {
+	ctx, cancel := context.WithCancel(c.t.Context())
 	var clients sync.WaitGroup
 	for _, people := range c.people {
 		c.seed++
@@ -227,26 +297,10 @@ func (c *crash) round(kills int, late bool) {
 			}
 		})
 	}
-	for range kills {
-		// From the start on, which takes some 100 ms: a start is as good a moment as any.
-		for until := time.Now().Add(time.Duration(c.dice.IntN(700)) * time.Millisecond); time.Now().Before(until); time.Sleep(5 * time.Millisecond) {
-			c.up()
-		}
-		c.kill()
-		c.serve()
+	return func() {
+		cancel()
+		clients.Wait()
 	}
-	c.waitReady()
-	stop()
-	clients.Wait()
-	if c.t.Failed() {
-		return
-	}
-	// A last kill: who starts waits for no back-off.
-	c.kill()
-	c.setFaults(nil)
-	c.serve()
-	c.waitReady()
-	c.rest(late)
 }
 
 // faults makes WisdomAI misbehave now and then. What comes late may invite somebody again who
@@ -289,7 +343,8 @@ func (c *crash) setFaults(rules []simulator.Fault) {
 
 // scim calls the server. Status 0 is no answer: then nobody knows whether it happened.
 func (c *crash) scim(method, path string, body, out any) (int, error) {
-	base := c.address()
+	base, answered := c.next()
+	defer answered()
 	var r io.Reader
 	if body != nil {
 		data, err := json.Marshal(body)
@@ -714,10 +769,16 @@ func (c *crash) effects(late bool) {
 // wrong fails the test with all that is known about a person.
 func (c *crash) wrong(p *crashPerson, why string) {
 	c.t.Helper()
-	c.kill() // who reads the store must have it to himself
+	for _, s := range c.servers { // who reads the store must have it to himself
+		c.kill(s)
+	}
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n%s\n", why, p.told())
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(filepath.Dir(c.config), "scimbridge.db"), Now: time.Now})
+	cfg, err := config.Load(c.config, os.Environ())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	s, err := openStore(context.Background(), cfg)
 	if err != nil {
 		c.t.Fatal(err)
 	}

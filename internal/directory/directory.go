@@ -80,7 +80,7 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 // newDirectory makes a Directory that has read nothing.
 func newDirectory(o Options) *Directory {
 	d := &Directory{o: o.withDefaults(), wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
-	d.rules.steady = &steadyStore{Store: o.Store}
+	d.rules.steady = &steadyStore{Store: o.Store, log: d.o.Log}
 	d.rules.offered = make(chan struct{}, 1)
 	d.store = d.rules.steady
 	d.polls.Store(int64(pollEvery))

@@ -57,8 +57,9 @@ const (
 )
 
 // settings are what each Update sets for itself: how long it waits for a lock, how long a statement may take, and how
-// long it may sit still. The last is what lets the others go on when a process is stopped in the middle of one.
-const settings = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+// long it may sit still, which is what lets the others go on when a process is stopped in the middle of one: so
+// it is less than they wait for a lock.
+const settings = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '3s'; "
 
 // planning are settings of the session, or of the transaction behind a pooler: an index is used even where a table is
 // small, because a transaction that reads a table from end to end is refused beside every other that writes to it
