@@ -62,7 +62,7 @@ func TestV01NothingIsLostOrDoubledByKills(t *testing.T) {
 
 // crash is programs that are killed and started again, their WisdomAI, and their clients.
 type crash struct {
-	t       *testing.T
+	t       testing.TB
 	dice    *rand.Rand // of the killer
 	sim     *process
 	config  string
@@ -98,6 +98,7 @@ type crashOptions struct {
 	store            string
 	servers, writers int
 	duty             float64
+	budget           time.Duration // delivery.request_budget
 }
 
 // crashPerson is somebody whom one client alone writes about.
@@ -113,7 +114,7 @@ type crashPerson struct {
 	came, left [2]int
 }
 
-func newCrash(t *testing.T, seed uint64, o crashOptions) *crash {
+func newCrash(t testing.TB, seed uint64, o crashOptions) *crash {
 	t.Helper()
 	dir := t.TempDir()
 	c := &crash{t: t, dice: rand.New(rand.NewPCG(seed, 0)), seed: seed, config: filepath.Join(dir, "scimbridge.yaml"), store: o.store,
@@ -140,8 +141,8 @@ tenants:
         - {match: 'explorer-(?P<domain>.+)', role: EXPLORER, scopes: ['${domain}']}
     brake: {floor: 1000000}
     listing: {max_age: 1s, miss_max_age: 200ms, max_duty: %g, settle: 600ms}
-    delivery: {request_budget: 250ms, deadline: 1s}
-`, o.store, c.sim.ready.GraphQL, o.duty)
+    delivery: {request_budget: %s, deadline: 1s}
+`, o.store, c.sim.ready.GraphQL, o.duty, cmp.Or(o.budget, 250*time.Millisecond))
 	for name, content := range map[string]string{"scimbridge.yaml": text, "key": "key\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)

@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 
 // process is the built program, running.
 type process struct {
-	t      *testing.T
+	t      testing.TB
 	cmd    *exec.Cmd
 	stdout lockedBuffer
 	stderr lockedBuffer
@@ -69,7 +69,7 @@ func (b *lockedBuffer) String() string {
 }
 
 // start runs the program with a ready file and waits until it is ready.
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
@@ -119,7 +119,7 @@ func (p *process) terminate() error {
 }
 
 // eventually waits for something that another process does; a minute is far beyond what it takes.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if done() {
@@ -130,7 +130,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 }
 
 // call makes a request and decodes its JSON answer into out, if that is not nil.
-func call(t *testing.T, method, url, token string, body, out any) int {
+func call(t testing.TB, method, url, token string, body, out any) int {
 	t.Helper()
 	var r io.Reader
 	if body != nil {
@@ -164,7 +164,7 @@ func call(t *testing.T, method, url, token string, body, out any) int {
 // server is `serve` on a database of its own, against a simulator of its own.
 type server struct {
 	*process
-	t      *testing.T
+	t      testing.TB
 	sim    *process
 	config string
 	token  string
@@ -186,7 +186,7 @@ func (s *server) serve() {
 }
 
 // writeConfig is a configuration against a WisdomAI; extra goes below the tenant.
-func writeConfig(t *testing.T, graphql, extra string) string {
+func writeConfig(t testing.TB, graphql, extra string) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "key"), []byte("key\n"), 0o600); err != nil {
@@ -219,7 +219,7 @@ func (s *server) command(args ...string) string {
 	return out
 }
 
-func command(t *testing.T, args ...string) (stdout, stderr string, code int) {
+func command(t testing.TB, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	path, err := binary()
 	if err != nil {
