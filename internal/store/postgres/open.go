@@ -73,7 +73,8 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config)}
+	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config), flushes: newMark()}
+	config.BeforeClose = func(c *pgx.Conn) { s.marks.Delete(c) }
 	if !s.pooler {
 		for name, value := range planning {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -100,7 +101,10 @@ func (s *Store) prepare(ctx context.Context, address string) error {
 			return err
 		}
 		s.saysTimeline = saysTimeline(ctx, c.Conn())
-		return migrate(ctx, c.Conn(), address, s.log)
+		if err := migrate(ctx, c.Conn(), address, s.log); err != nil {
+			return err
+		}
+		return forgetMarks(ctx, c.Conn())
 	})
 }
 

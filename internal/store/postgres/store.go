@@ -27,6 +27,9 @@ type Store struct {
 	pooler bool
 	// updates has an element for each Update that runs: Views can always go on.
 	updates chan struct{}
+	marks   sync.Map // of *mark by *pgx.Conn
+	flushes *mark    // what flusher writes
+	flusher flusher
 	news    *news
 
 	heard atomic.Pointer[moment] // when the database last said what time it is
@@ -56,15 +59,14 @@ const (
 	endWait = 5 * time.Second
 )
 
-// settings are what each Update sets for itself: how long it waits for a lock, how long a statement may take, and how
+// settings are what each Update sets for itself: that its COMMIT does not wait (updates.go), and how long it waits for a lock, how long a statement may take, and how
 // long it may sit still, which is what lets the others go on when a process is stopped in the middle of one: so
 // it is less than they wait for a lock.
-const settings = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '3s'; "
+const settings = "SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '3s'; "
 
-// planning are settings of the session, or of the transaction behind a pooler: an index is used even where a table is
-// small, because a transaction that reads a table from end to end is refused beside every other that writes to it
-// (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALIZABLE); and what such a plan seems to
-// cost must not make PostgreSQL compile it.
+// planning are settings of the session, or of the transaction behind a pooler: what has an index is read by it, whatever
+// the statistics say of a table that was small a moment ago; and what another plan then seems to cost must not make
+// PostgreSQL compile it.
 var planning = map[string]string{"enable_seqscan": "off", "jit": "off"}
 
 // clock asks for the time in microseconds since 1970.
@@ -118,7 +120,9 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	defer leave()
-	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; "+s.local()+"SELECT "+clock)
+	t, err := s.begin(ctx, func(*pgx.Conn) string {
+		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + s.local() + "SELECT " + clock
+	})
 	if err != nil {
 		return err
 	}
@@ -165,19 +169,19 @@ func (s *Store) Close() error {
 
 // transaction is one that is open.
 type transaction struct {
-	store *Store
-	held  *pgxpool.Conn
-	conn  *conn
-	now   time.Time // of the database, at its begin
-	// Of an Update: its number, and the server's timeline if it says so.
-	xid, timeline string
-	over          bool
-	stop          context.CancelFunc
+	store    *Store
+	held     *pgxpool.Conn
+	conn     *conn
+	now      time.Time // of the database, at its begin
+	timeline string    // of the server, if it says so; of an Update
+	over     bool      // nothing is to be taken back
+	ended    bool
+	stop     context.CancelFunc
 }
 
-// begin opens a transaction with a text of statements of which the last gives the time, and maybe the number. As long
+// begin opens a transaction with a text of statements of which the last gives the time, and maybe the timeline. As long
 // as there is no server that opens one it tries again, for as long as patience lasts; nothing has run yet.
-func (s *Store) begin(ctx context.Context, text string) (*transaction, error) {
+func (s *Store) begin(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
 	for deadline := time.Now().Add(patience); ; {
 		t, err := s.beginOnce(ctx, text)
 		switch {
@@ -196,7 +200,7 @@ func (s *Store) begin(ctx context.Context, text string) (*transaction, error) {
 	}
 }
 
-func (s *Store) beginOnce(ctx context.Context, text string) (*transaction, error) {
+func (s *Store) beginOnce(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
 	wait, cancel := context.WithTimeout(ctx, poolWait)
 	held, err := s.pool.Acquire(wait)
 	late := wait.Err() != nil && ctx.Err() == nil
@@ -209,15 +213,15 @@ func (s *Store) beginOnce(ctx context.Context, text string) (*transaction, error
 	}
 	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	t := &transaction{store: s, held: held, conn: &conn{ctx: bounded, pg: held.Conn()}, stop: stop}
-	results, err := held.Conn().PgConn().Exec(bounded, text).ReadAll()
+	results, err := held.Conn().PgConn().Exec(bounded, text(held.Conn())).ReadAll()
 	if err == nil {
 		last := results[len(results)-1].Rows
 		var micros int64
 		if micros, err = strconv.ParseInt(string(last[0][0]), 10, 64); err == nil {
 			t.now = time.UnixMicro(micros)
 			s.heard.Store(&moment{t.now, time.Now()})
-			if len(last[0]) > 2 {
-				t.xid, t.timeline = string(last[0][1]), string(last[0][2])
+			if len(last[0]) > 1 {
+				t.timeline = string(last[0][1])
 			}
 			return t, nil
 		}
@@ -235,7 +239,7 @@ func (t *transaction) tx(ctx context.Context) *relational.Tx {
 	return relational.New(ctx, t.conn, &dialect, now)
 }
 
-// commit makes what was written durable. sent reports whether the server may have heard of it.
+// commit lets everybody see what was written; flusher makes it durable. sent reports whether the server may have heard of it.
 func (t *transaction) commit() (sent bool, err error) {
 	if err := t.conn.ready(); err != nil {
 		return false, err
@@ -251,6 +255,10 @@ func (t *transaction) commit() (sent bool, err error) {
 // end gives the connection back, and takes back what was not committed. A connection that does not
 // answer to that is closed.
 func (t *transaction) end() {
+	if t.ended {
+		return
+	}
+	t.ended = true
 	defer t.stop()
 	if t.conn.reading != nil {
 		_ = t.conn.reading.Close()

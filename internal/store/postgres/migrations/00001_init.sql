@@ -2,8 +2,15 @@
 -- has the conventions), and what PostgreSQL needs beside. Texts are compared as bytes whatever the locale of the
 -- database. An index ends in the number of the row where its rows are read in that order.
 
--- Nothing is ever in it: its locks are the turns of Updates that met each other (updates.go).
+-- Nothing is ever in it: its lock is the turn of an Update (updates.go).
 CREATE TABLE turns ();
+
+-- How many Updates there were on a connection: what tells whether one was kept whose COMMIT was not answered.
+CREATE TABLE marks (
+    id TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    n  BIGINT NOT NULL,
+    at BIGINT NOT NULL
+);
 
 CREATE TABLE meta (
     key   TEXT COLLATE "C" NOT NULL PRIMARY KEY,
