@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
@@ -70,7 +71,10 @@ func parseStoreFlag(name, text string) (config.Store, error) {
 	if err != nil {
 		return config.Store{}, usage("--%s %v", name, err)
 	}
-	return s, nil
+	if s.Engine == config.SQLite { // as the configuration, wherever it is, is to say it
+		s.Path, err = filepath.Abs(s.Path)
+	}
+	return s, err
 }
 
 // copyStore copies a store that nobody serves to an empty one.

@@ -434,7 +434,7 @@ func (s *tampered) ReadRows(ctx context.Context, fn func(relational.Conn) error)
 func TestCopyStreams(t *testing.T) {
 	directions(t, func(t *testing.T, from, to place) {
 		a, b := from.opened(t), to.opened(t)
-		const events, size = 4000, 20_000
+		const events, size = 2000, 20_000
 		for n := 0; n < events; n += 500 {
 			update(t, a, func(tx store.Tx) error {
 				for m := range 500 {
@@ -456,7 +456,7 @@ func TestCopyStreams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if grown := int64(most) - int64(before); grown > 24<<20 {
+		if grown := int64(most) - int64(before); grown > 20<<20 {
 			t.Errorf("%d MB of rows took %d MB of memory", events*size>>20, grown>>20)
 		}
 	})
