@@ -116,7 +116,7 @@ Run it:        scimbridge serve`,
 		newPlan(), newApply(),
 		newListing(), newBrake(),
 		newDrift(), newUsers(),
-		newBackup(), newMigrate(), newReconcile(), newRebuild(), newTenant(),
+		newBackup(), newCopy(), newMigrate(), newReconcile(), newRebuild(), newTenant(),
 		newStatus(), newPending(), newRetry(), newEvents(), newPause(), newResume(),
 	)
 	return root

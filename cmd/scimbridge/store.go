@@ -6,6 +6,7 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/transfer"
 )
 
 // engine is where a configuration keeps the state, and what of that commands have to know: a
@@ -15,6 +16,8 @@ import (
 type engine interface {
 	// open opens the store and brings its schema up to date; log, if not nil, hears of that.
 	open(ctx context.Context, log *slog.Logger) (database, error)
+	// openUnfinished is open for who copies to it: what else is refused, a store that a copy to was not finished.
+	openUnfinished(ctx context.Context, log *slog.Logger) (database, error)
 	// serving makes this process a server of the store, until release. Where there may be only one, a second
 	// is refused.
 	serving(ctx context.Context) (release func(), err error)
@@ -31,6 +34,7 @@ type engine interface {
 // database is an open store.
 type database interface {
 	store.Store
+	transfer.Store
 	// noticeRestore finds out whether an older copy was put in the database's place (V-31). If so, older is called
 	// with the reason in the transaction that remembers it: of all servers and calls, once. A server calls it
 	// before it serves, now and then while it does, and when it ends.

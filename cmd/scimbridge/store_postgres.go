@@ -14,11 +14,18 @@ import (
 type postgresEngine struct{ store config.Store }
 
 func (e postgresEngine) open(ctx context.Context, log *slog.Logger) (database, error) {
-	url, err := e.url(ctx)
-	if err != nil {
+	return e.openWith(ctx, postgres.Options{Log: log})
+}
+
+func (e postgresEngine) openUnfinished(ctx context.Context, log *slog.Logger) (database, error) {
+	return e.openWith(ctx, postgres.Options{Log: log, Unfinished: true})
+}
+
+func (e postgresEngine) openWith(ctx context.Context, o postgres.Options) (_ database, err error) {
+	if o.URL, err = e.url(ctx); err != nil {
 		return nil, err
 	}
-	s, err := postgres.Open(ctx, postgres.Options{URL: url, Log: log})
+	s, err := postgres.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,16 @@ import (
 type sqliteEngine struct{ path string }
 
 func (e sqliteEngine) open(ctx context.Context, log *slog.Logger) (database, error) {
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: e.path, Now: time.Now, Log: log})
+	return e.openWith(ctx, sqlite.Options{Log: log})
+}
+
+func (e sqliteEngine) openUnfinished(ctx context.Context, log *slog.Logger) (database, error) {
+	return e.openWith(ctx, sqlite.Options{Log: log, Unfinished: true})
+}
+
+func (e sqliteEngine) openWith(ctx context.Context, o sqlite.Options) (database, error) {
+	o.Path, o.Now = e.path, time.Now
+	s, err := sqlite.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -57,6 +58,16 @@ const (
 	storeForm       = "sqlite:PATH, " + databaseURLForm + ", or a reference to a secret that holds such an URL (env:NAME, file:PATH or credential:NAME)"
 )
 
+// ParseStore reads a store as the key `store` spells it, for a command: paths are relative to the working directory, and
+// environ is as os.Environ returns it. The error does not echo the text, which may hold a password.
+func ParseStore(text string, environ []string) (Store, error) {
+	s, problem := parseStore(text, "", environ)
+	if problem != "" {
+		return Store{}, errors.New(problem)
+	}
+	return s, nil
+}
+
 // parseStore reads a store. It does not echo the text, which may hold a password.
 func parseStore(text, dir string, env environ) (Store, string) {
 	scheme, rest, _ := strings.Cut(text, ":")
@@ -69,7 +80,7 @@ func parseStore(text, dir string, env environ) (Store, string) {
 	case "postgres", "postgresql":
 		holdsPassword, problem := checkDatabaseURL(text)
 		if problem == "" && holdsPassword {
-			problem = "holds a password; expected none in this file: put the whole URL where a reference says (env:NAME, file:PATH or credential:NAME), " +
+			problem = "holds a password; expected none here: put the whole URL where a reference says (env:NAME, file:PATH or credential:NAME), " +
 				"or the password alone into PGPASSWORD or the file that PGPASSFILE names, or use a client certificate (sslcert and sslkey)"
 		}
 		if problem != "" {

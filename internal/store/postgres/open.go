@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/scimbridge/scimbridge/internal/store/relational"
 )
 
 // Options say where a store is.
@@ -23,6 +25,8 @@ type Options struct {
 	Now func() time.Time
 	// Log hears of migrations and of what the address costs; nil is nobody.
 	Log *slog.Logger
+	// Unfinished opens a store that a copy to was not finished, too: for who copies.
+	Unfinished bool
 }
 
 // Kind says why a store could not be opened.
@@ -36,6 +40,7 @@ const (
 	KindLocked      Kind = "locked"      // servers use it
 	KindForeign     Kind = "foreign"     // the database of another program
 	KindNewer       Kind = "newer"       // written by a newer scimbridge
+	KindUnfinished  Kind = "unfinished"  // a copy to it was not finished
 	KindFailed      Kind = "failed"      // anything else
 )
 
@@ -86,7 +91,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, explainOpen(address, err)
 	}
 	s.updates = make(chan struct{}, max(1, int(config.MaxConns)*3/4))
-	if err := s.prepare(ctx, address); err != nil {
+	if err := s.prepare(ctx, address, o.Unfinished); err != nil {
 		s.pool.Close()
 		return nil, explainOpen(address, err)
 	}
@@ -95,16 +100,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 // prepare sees that the server will do, and brings the schema up to date.
-func (s *Store) prepare(ctx context.Context, address string) error {
+func (s *Store) prepare(ctx context.Context, address string, unfinished bool) error {
 	return s.pool.AcquireFunc(ctx, func(c *pgxpool.Conn) error {
 		if err := suited(ctx, c.Conn(), address); err != nil {
 			return err
 		}
 		s.saysTimeline = saysTimeline(ctx, c.Conn())
-		if err := migrate(ctx, c.Conn(), address, s.log); err != nil {
+		if err := migrate(ctx, c.Conn(), address, s.log); err != nil || unfinished {
 			return err
 		}
-		return forgetMarks(ctx, c.Conn())
+		copying, err := relational.Copying(&conn{ctx: ctx, pg: c.Conn()})
+		if err == nil && copying {
+			err = &OpenError{Address: address, Kind: KindUnfinished, Reason: "a copy to it was not finished",
+				Advice: "repeat `scimbridge copy`, which begins again, or go on with the store that was to be copied"}
+		}
+		if err == nil {
+			err = forgetMarks(ctx, c.Conn())
+		}
+		return err
 	})
 }
 

@@ -26,6 +26,7 @@ const (
 	KindNotDatabase Kind = "not database" // not an SQLite file, or damaged
 	KindForeign     Kind = "foreign"      // the database of another program
 	KindNewer       Kind = "newer"        // written by a newer scimbridge
+	KindUnfinished  Kind = "unfinished"   // a copy to it was not finished
 	KindFailed      Kind = "failed"       // anything else: disk, memory
 )
 

@@ -23,6 +23,8 @@ type Options struct {
 	Now func() time.Time
 	// Log hears of migrations; nil is nobody.
 	Log *slog.Logger
+	// Unfinished opens a store that a copy to was not finished, too: for who copies.
+	Unfinished bool
 }
 
 // Store is a store.Store in one SQLite file. Safe for concurrent use.
@@ -69,7 +71,10 @@ func openWithin(ctx context.Context, wait time.Duration, path string, o Options)
 		if err == nil {
 			var s *Store
 			if s, err = connectAll(ctx, path, o.Now); err == nil {
-				return s, nil
+				if o.Unfinished {
+					return s, nil
+				}
+				return s.finished(ctx)
 			}
 		}
 		if primary(err) != sqlite3.SQLITE_BUSY || time.Now().After(deadline) {
@@ -81,6 +86,23 @@ func openWithin(ctx context.Context, wait time.Duration, path string, o Options)
 		case <-time.After(5*time.Millisecond + rand.N(40*time.Millisecond)):
 		}
 	}
+}
+
+// finished is the store, unless a copy to it was not finished.
+func (s *Store) finished(ctx context.Context) (*Store, error) {
+	copying := false
+	err := s.readers.view(ctx, func(c *conn) (err error) {
+		copying, err = relational.Copying(c)
+		return err
+	})
+	if err == nil && copying {
+		err = &OpenError{Path: s.path, Kind: KindUnfinished, Reason: "a copy to it was not finished",
+			Advice: "repeat `scimbridge copy`, which begins again, or go on with the store that was to be copied"}
+	}
+	if err != nil {
+		return nil, errors.Join(explain(s.path, err), s.Close())
+	}
+	return s, nil
 }
 
 // connectAll opens the connection that writes, and prepares for those that read.
