@@ -16,11 +16,33 @@ var accounts = newTable("accounts", "id",
 	"uncertain", "call_open", "call_look", "call_deadline", "lease_holder", "lease_until", "lease_fence",
 	"due", "taking", "pending", "attempts", "last_error", "failed", "drift", "admin")
 
-// Places in accounts.fields.
+// Places in a stored account.
 const (
-	workspaceField = 0
-	emailKeyField  = 1
+	workspacePlace   = 1
+	emailKeyPlace    = 2
+	leaseHolderPlace = 27
+	leaseUntilPlace  = 28
+	leaseFencePlace  = 29
 )
+
+// accountKey is what an account is remembered by: its id.
+func accountKey(s stored) any { return s[0] }
+
+// account reads one account.
+func (t *Tx) account(query string, args ...any) (*store.Account, error) {
+	s, err := t.find(accounts, accountKey, query, args...)
+	return accountOf(s, err)
+}
+
+func accountOf(s stored, err error) (*store.Account, error) {
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, store.ErrNotFound
+	}
+	return scanAccount(&row{rows: s}), nil
+}
 
 var selectAccount = "SELECT " + accounts.columns + " FROM accounts WHERE "
 
@@ -40,11 +62,14 @@ func scanAccount(r *row) *store.Account {
 }
 
 func (t *Tx) Account(id int64) (*store.Account, error) {
-	return get(t, scanAccount, selectAccount+"id = ?", id)
+	if s := t.recalled(accounts, id); s != nil {
+		return accountOf(s, nil)
+	}
+	return t.account(selectAccount+"id = ?", id)
 }
 
 func (t *Tx) AccountByEmail(workspace, emailKey string) (*store.Account, error) {
-	return get(t, scanAccount, selectAccount+"workspace = ? AND email_key = ?", workspace, emailKey)
+	return t.account(selectAccount+"workspace = ? AND email_key = ?", workspace, emailKey)
 }
 
 func (t *Tx) PutAccount(a *store.Account) error {
@@ -53,18 +78,20 @@ func (t *Tx) PutAccount(a *store.Account) error {
 		a.Owned, a.CreatedByBridge, a.Desired, a.Version, a.Delivered, a.Confirmed, a.Memory,
 		a.Uncertain, a.CallOpen, a.CallLook, a.CallDeadline, a.LeaseHolder, a.LeaseUntil, a.LeaseFence,
 		a.Due, a.Taking, a.Pending, a.Attempts, a.LastError, a.Failed, a.Drift, a.Admin}
-	var old []any
+	var old stored
 	if a.ID != 0 {
-		var err error
-		if _, old, err = accounts.find(t, "id = ?", a.ID); err != nil {
-			return err
+		if old = t.recalled(accounts, a.ID); old == nil {
+			var err error
+			if old, err = t.find(accounts, accountKey, selectAccount+"id = ?", a.ID); err != nil {
+				return err
+			}
 		}
 		if old == nil {
 			return store.ErrNotFound
 		}
 	}
 	// Asked for, and not read off the engine's refusal, after which a transaction may be lost.
-	if old == nil || old[workspaceField] != a.Workspace || old[emailKeyField] != a.EmailKey {
+	if old == nil || old[workspacePlace] != a.Workspace || old[emailKeyPlace] != a.EmailKey {
 		holder, err := t.number("SELECT id FROM accounts WHERE workspace = ? AND email_key = ? AND id <> ?", a.Workspace, a.EmailKey, a.ID)
 		if err != nil {
 			return err
@@ -74,7 +101,7 @@ func (t *Tx) PutAccount(a *store.Account) error {
 		}
 	}
 	if old != nil {
-		return accounts.update(t, a.ID, old, row)
+		return accounts.update(t, old, row)
 	}
 	id, err := accounts.add(t, row)
 	if err == nil {
@@ -84,13 +111,14 @@ func (t *Tx) PutAccount(a *store.Account) error {
 }
 
 func (t *Tx) DeleteAccount(id int64) error {
+	t.remember(accounts, id, nil)
 	return t.must("DELETE FROM accounts WHERE id = ?", id)
 }
 
 func (t *Tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Account, error) {
-	a, err := get(t, scanAccount, selectAccount+"id = ?"+t.dialect.Claim, id)
+	a, err := t.account(selectAccount+"id = ?"+t.dialect.Claim, id)
 	if errors.Is(err, store.ErrNotFound) && t.dialect.Claim != "" {
-		if _, err = t.Account(id); err == nil {
+		if _, err = t.account(selectAccount+"id = ?", id); err == nil {
 			err = store.ErrLeased // somebody is at it this very moment
 		}
 	}
@@ -104,6 +132,8 @@ func (t *Tx) LeaseAccount(id int64, holder string, until time.Time) (*store.Acco
 	a.LeaseFence++
 	_, err = t.exec("UPDATE accounts SET lease_holder = ?, lease_until = ?, lease_fence = ? WHERE id = ?",
 		a.LeaseHolder, a.LeaseUntil, a.LeaseFence, id)
+	s := t.recalled(accounts, id)
+	s[leaseHolderPlace], s[leaseUntilPlace], s[leaseFencePlace] = holder, micros(until), a.LeaseFence
 	return a, err
 }
 
@@ -132,6 +162,7 @@ func (t *Tx) DueAccounts(workspace, tenant string, now time.Time, limit int) ([]
 const rouseAccounts = "UPDATE accounts SET due = ?, attempts = 0 WHERE workspace = ? AND tenant = ? AND taking = ? AND due <> 0 AND due > ?"
 
 func (t *Tx) RouseAccounts(workspace, tenant string, taking bool) error {
+	t.forget(accounts)
 	_, err := t.exec(rouseAccounts, t.Now(), workspace, tenant, taking, t.Now())
 	return err
 }

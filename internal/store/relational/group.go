@@ -27,14 +27,17 @@ func (t *Tx) GroupsByName(tenant, displayNameKey string) ([]*store.Group, error)
 		WHERE tenant = ? AND display_name_key = ? AND display_name_key <> '' ORDER BY seq`, tenant, displayNameKey)
 }
 
+// groupKey is what a group is remembered by: tenant and id.
+func groupKey(s stored) any { return [2]any{s[1], s[2]} }
+
 func (t *Tx) PutGroup(g *store.Group) error {
 	row := []any{g.Tenant, g.ID, g.DisplayName, g.DisplayNameKey, g.ExternalID, g.Version, g.Created, g.Modified}
-	seq, old, err := groups.find(t, "tenant = ? AND id = ?", g.Tenant, g.ID)
+	old, err := t.find(groups, groupKey, "SELECT "+groups.columns+" FROM groups WHERE tenant = ? AND id = ?", g.Tenant, g.ID)
 	if err != nil {
 		return err
 	}
 	if old != nil {
-		return groups.update(t, seq, old, row)
+		return groups.update(t, old, row)
 	}
 	if _, err := groups.add(t, row); err != nil {
 		return err

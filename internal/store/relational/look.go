@@ -1,6 +1,7 @@
 package relational
 
 import (
+	"errors"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -17,6 +18,7 @@ func scanLook(r *row) *store.Look {
 }
 
 func (t *Tx) BeginLook(workspace string) (*store.Look, error) {
+	t.recall.looks = nil
 	last, err := t.LookNumber(workspace)
 	if err != nil {
 		return nil, err
@@ -28,6 +30,7 @@ func (t *Tx) BeginLook(workspace string) (*store.Look, error) {
 }
 
 func (t *Tx) PutLook(l *store.Look) error {
+	t.recall.looks = nil
 	return t.must("UPDATE looks SET begun = ?, ended = ?, state = ?, users = ?, detail = ?, tenant = ?, holder = ?, until = ? WHERE workspace = ? AND number = ?",
 		l.Begun, l.Ended, string(l.State), l.Users, l.Detail, l.Tenant, l.Holder, l.Until, l.Workspace, l.Number)
 }
@@ -37,7 +40,24 @@ func (t *Tx) LookNumber(workspace string) (int64, error) {
 }
 
 func (t *Tx) LastLook(workspace string, state store.LookState) (*store.Look, error) {
-	return get(t, scanLook, selectLook+"workspace = ? AND state = ? ORDER BY number DESC LIMIT 1", workspace, string(state))
+	key := lastLook{workspace, state}
+	known, ok := t.recall.looks[key]
+	if !ok {
+		var err error
+		known, err = get(t, scanLook, selectLook+"workspace = ? AND state = ? ORDER BY number DESC LIMIT 1", workspace, string(state))
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if t.recall.looks == nil {
+			t.recall.looks = map[lastLook]*store.Look{}
+		}
+		t.recall.looks[key] = known // nil: there is none
+	}
+	if known == nil {
+		return nil, store.ErrNotFound
+	}
+	look := *known
+	return &look, nil
 }
 
 const newestLooks = "workspace = ? ORDER BY number DESC LIMIT ?"
@@ -47,6 +67,7 @@ func (t *Tx) Looks(workspace string, limit int) ([]*store.Look, error) {
 }
 
 func (t *Tx) PruneLooks(workspace string, before time.Time) error {
+	t.recall.looks = nil
 	_, err := t.exec(`DELETE FROM looks WHERE workspace = ? AND begun < ?
 		AND number NOT IN (SELECT MAX(number) FROM looks WHERE workspace = ? GROUP BY state)`, workspace, before, workspace)
 	return err

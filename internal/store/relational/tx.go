@@ -16,6 +16,7 @@ type Tx struct {
 	dialect *Dialect
 	clock   func() time.Time
 	now     time.Time // zero until asked for
+	recall  recall
 }
 
 var _ store.Tx = (*Tx)(nil)
@@ -44,6 +45,7 @@ func (t *Tx) Part(fn func() error) error {
 	kept := false
 	defer func() {
 		if !kept { // a panic ends the whole transaction
+			t.recall = recall{}
 			_, _ = t.exec("ROLLBACK TO part")
 			_, _ = t.exec("RELEASE part")
 		}
@@ -173,29 +175,19 @@ func newTable(name, rowid string, fields ...string) *table {
 	}
 }
 
-// find reads the row number and the fields of a row as they are stored.
-func (b *table) find(t *Tx, where string, args ...any) (rowid int64, old []any, err error) {
-	_, err = t.one("SELECT "+b.columns+" FROM "+b.name+" WHERE "+where, args, func(r *row) {
-		rowid = r.int64()
-		for range b.fields {
-			old = append(old, r.value())
-		}
-	})
-	return rowid, old, err
-}
-
 // add inserts a row and says its number.
 func (b *table) add(t *Tx, row []any) (int64, error) { return t.insert(b.insert, b.rowid, row...) }
 
-// update writes the fields that changed.
-func (b *table) update(t *Tx, rowid int64, old, new []any) error {
+// update writes the fields that changed, in the row and in what is known of it.
+func (b *table) update(t *Tx, old stored, new []any) error {
 	var set strings.Builder
 	var args []any
 	for i, name := range b.fields {
 		v := value(new[i])
-		if same(old[i], v) {
+		if same(old[1+i], v) {
 			continue
 		}
+		old[1+i] = v
 		if set.Len() > 0 {
 			set.WriteString(", ")
 		}
@@ -206,7 +198,7 @@ func (b *table) update(t *Tx, rowid int64, old, new []any) error {
 	if len(args) == 0 {
 		return nil
 	}
-	_, err := t.exec("UPDATE "+b.name+" SET "+set.String()+" WHERE "+b.rowid+" = ?", append(args, rowid)...)
+	_, err := t.exec("UPDATE "+b.name+" SET "+set.String()+" WHERE "+b.rowid+" = ?", append(args, old[0])...)
 	return err
 }
 

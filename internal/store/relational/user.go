@@ -20,12 +20,28 @@ var users = newTable("users", "seq",
 	"tenant", "id", "managed", "user_name", "user_name_key", "external_id", "active", "display_name",
 	"display_name_key", "email_keys", "document", "version", "created", "modified", "account", "answered")
 
-// Places in users.fields.
+// Places in a stored user.
 const (
-	userNameKeyField = 4
-	emailKeysField   = 9
-	accountField     = 14
+	userNameKeyPlace = 5
+	emailKeysPlace   = 10
+	accountPlace     = 15
 )
+
+// userKey is what a user is remembered by: tenant and id.
+func userKey(s stored) any { return [2]any{s[1], s[2]} }
+
+var selectUser = "SELECT " + users.columns + " FROM users WHERE "
+
+func (t *Tx) user(query string, args ...any) (*store.User, error) {
+	s, err := t.find(users, userKey, query, args...)
+	if err == nil && s == nil {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return scanUser(&row{rows: s}), nil
+}
 
 // scanUser reads the columns of users.
 func scanUser(r *row) *store.User {
@@ -52,15 +68,18 @@ func encodeKeys(keys []string) (string, error) {
 }
 
 func (t *Tx) User(tenant, id string) (*store.User, error) {
-	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE tenant = ? AND id = ?", tenant, id)
+	if s := t.recalled(users, [2]any{tenant, id}); s != nil {
+		return scanUser(&row{rows: s}), nil
+	}
+	return t.user(selectUser+"tenant = ? AND id = ?", tenant, id)
 }
 
 func (t *Tx) UserByName(tenant, userNameKey string) (*store.User, error) {
-	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE tenant = ? AND user_name_key = ?", tenant, userNameKey)
+	return t.user(selectUser+"tenant = ? AND user_name_key = ?", tenant, userNameKey)
 }
 
 func (t *Tx) UserByAccount(account int64) (*store.User, error) {
-	return get(t, scanUser, "SELECT "+users.columns+" FROM users WHERE account = ? AND account <> 0", account)
+	return t.user(selectUser+"account = ? AND account <> 0", account)
 }
 
 func (t *Tx) PutUser(u *store.User) error {
@@ -70,22 +89,24 @@ func (t *Tx) PutUser(u *store.User) error {
 	}
 	row := []any{u.Tenant, u.ID, u.Managed, u.UserName, u.UserNameKey, u.ExternalID, u.Active, u.DisplayName,
 		u.DisplayNameKey, keys, u.Document, u.Version, u.Created, u.Modified, u.Account, u.Answered}
-	seq, old, err := users.find(t, "tenant = ? AND id = ?", u.Tenant, u.ID)
-	if err != nil {
-		return err
+	old := t.recalled(users, [2]any{u.Tenant, u.ID})
+	if old == nil {
+		if old, err = t.find(users, userKey, selectUser+"tenant = ? AND id = ?", u.Tenant, u.ID); err != nil {
+			return err
+		}
 	}
 	if err := t.userConflict(u, old); err != nil {
 		return err
 	}
-	oldKeys := any("")
+	oldKeys, seq := any(""), any(nil)
 	if old == nil {
 		seq, err = users.add(t, row)
 		if err == nil {
 			_, err = t.exec("DELETE FROM tombstones WHERE tenant = ? AND id = ?", u.Tenant, u.ID)
 		}
 	} else {
-		oldKeys = old[emailKeysField]
-		err = users.update(t, seq, old, row)
+		oldKeys, seq = old[emailKeysPlace], old[0]
+		err = users.update(t, old, row)
 	}
 	if err != nil || oldKeys == any(keys) {
 		return err
@@ -95,16 +116,16 @@ func (t *Tx) PutUser(u *store.User) error {
 
 // userConflict says which rule a user would break. It is asked for, and not read off the engine's refusal, after
 // which a transaction may be lost.
-func (t *Tx) userConflict(u *store.User, old []any) error {
+func (t *Tx) userConflict(u *store.User, old stored) error {
 	for _, rule := range []struct {
 		field string
 		same  bool // as it was stored before
 		where string
 		args  []any
 	}{
-		{"userName", old != nil && old[userNameKeyField] == u.UserNameKey,
+		{"userName", old != nil && old[userNameKeyPlace] == u.UserNameKey,
 			"tenant = ? AND user_name_key = ? AND id <> ?", []any{u.Tenant, u.UserNameKey, u.ID}},
-		{"account", u.Account == 0 || old != nil && old[accountField] == u.Account,
+		{"account", u.Account == 0 || old != nil && old[accountPlace] == u.Account,
 			"account = ? AND account <> 0 AND NOT (tenant = ? AND id = ?)", []any{u.Account, u.Tenant, u.ID}},
 	} {
 		if rule.same {
@@ -121,7 +142,7 @@ func (t *Tx) userConflict(u *store.User, old []any) error {
 	return nil
 }
 
-func (t *Tx) indexEmails(u *store.User, seq int64, again bool) error {
+func (t *Tx) indexEmails(u *store.User, seq any, again bool) error {
 	if again {
 		if _, err := t.exec("DELETE FROM user_emails WHERE user_seq = ?", seq); err != nil {
 			return err
@@ -135,6 +156,7 @@ func (t *Tx) indexEmails(u *store.User, seq int64, again bool) error {
 }
 
 func (t *Tx) DeleteUser(tenant, id string, at time.Time) error {
+	t.remember(users, [2]any{tenant, id}, nil)
 	if err := t.must("DELETE FROM users WHERE tenant = ? AND id = ?", tenant, id); err != nil {
 		return err
 	}
@@ -145,6 +167,7 @@ func (t *Tx) DeleteUser(tenant, id string, at time.Time) error {
 }
 
 func (t *Tx) HideUser(tenant, id string) error {
+	t.remember(users, [2]any{tenant, id}, nil)
 	if err := t.must("DELETE FROM users WHERE tenant = ? AND id = ? AND managed = 0", tenant, id); err != nil {
 		return err
 	}
@@ -169,6 +192,7 @@ func (t *Tx) CountUsers(tenant string, where *store.Condition) (int, error) {
 }
 
 func (t *Tx) TouchUsers(tenant string, ids []string, modified time.Time) error {
+	t.forget(users)
 	_, err := t.exec("UPDATE users SET version = version + 1, modified = ? WHERE tenant = ? AND id "+t.dialect.In,
 		modified, tenant, t.dialect.List(ids))
 	return err
