@@ -28,6 +28,8 @@ type conn struct {
 	failed error
 	// doomed: not even the end of the part helps.
 	doomed bool
+	// wrote: there is something to be kept.
+	wrote bool
 	// reading is the query whose rows are on the wire.
 	reading *rows
 }
@@ -72,6 +74,7 @@ func (c *conn) Exec(query string, args ...any) (int64, error) {
 		}
 		return 0, c.check(err)
 	}
+	c.wrote = true
 	tag, err := c.pg.Exec(c.ctx, numbered(query), encode(args)...)
 	return tag.RowsAffected(), c.check(err)
 }
@@ -83,6 +86,7 @@ func (c *conn) ExecEach(query string, args [][]any) error {
 	if err := c.ready(); err != nil {
 		return err
 	}
+	c.wrote = true
 	query = numbered(query)
 	for len(args) > 0 {
 		n := min(len(args), eachAtOnce)
@@ -102,6 +106,7 @@ func (c *conn) Insert(query, key string, args ...any) (id int64, err error) {
 	if err := c.ready(); err != nil {
 		return 0, err
 	}
+	c.wrote = true
 	err = c.pg.QueryRow(c.ctx, numbered(query+" RETURNING "+key), encode(args)...).Scan(&id)
 	return id, c.check(err)
 }

@@ -9,8 +9,8 @@
 // Time: Tx.Now is the database's clock, so that leases and due times mean the same on every replica.
 //
 // Failure: a connection that is lost before COMMIT was sent took nothing with it, and the Update is
-// run again on another. Of a COMMIT without an answer PostgreSQL is asked, by the transaction's number,
-// what became of it: it is never guessed. A database that stays away is store.ErrUnavailable.
+// run again on another. Of a COMMIT without an answer the database is asked what became of it, by a mark that
+// the transaction left there (commits.go): it is never guessed. A database that stays away is store.ErrUnavailable.
 //
 // Poolers: behind one that gives a connection for a transaction at a time (PgBouncer), the address has
 // default_query_exec_mode=exec. Nothing here needs a session then: settings are made for the transaction,

@@ -23,6 +23,8 @@ type Options struct {
 	Now func() time.Time
 	// Log hears of migrations and of what the address costs; nil is nobody.
 	Log *slog.Logger
+
+	limits *limits // nil: defaultLimits
 }
 
 // Kind says why a store could not be opened.
@@ -73,7 +75,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config)}
+	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config), limits: defaultLimits, commits: newCommits()}
+	if o.limits != nil {
+		s.limits = *o.limits
+	}
 	if !s.pooler {
 		for name, value := range planning {
 			config.ConnConfig.RuntimeParams[name] = value
@@ -100,9 +105,16 @@ func (s *Store) prepare(ctx context.Context, address string) error {
 			return err
 		}
 		s.saysTimeline = saysTimeline(ctx, c.Conn())
-		return migrate(ctx, c.Conn(), address, s.log)
+		if err := migrate(ctx, c.Conn(), address, s.log); err != nil {
+			return err
+		}
+		return removeOldMarks(ctx, c.Conn())
 	})
 }
+
+// hostWait is how long one host of an address may take to let us in: so much less than a call waits for a
+// connection that a standby is reached behind a primary whose machine is gone without a word.
+const hostWait = 3 * time.Second
 
 // parse reads an address.
 func parse(url string) (config *pgxpool.Config, address string, err error) {
@@ -117,13 +129,13 @@ func parse(url string) (config *pgxpool.Config, address string, err error) {
 		config.MaxConns = defaultConnections
 	}
 	if config.PingTimeout == 0 {
-		config.PingTimeout = patience / 2
+		config.PingTimeout = defaultLimits.end
 	}
 	// A server that went without a word is noticed within half a minute.
-	dialer := net.Dialer{Timeout: patience, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
 	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = patience
+		c.ConnectTimeout = hostWait
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "scimbridge"

@@ -109,7 +109,7 @@ func (s *Store) identity(ctx context.Context) (now identity, err error) {
 		return identity{}, err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, s.limits.patience)
 	defer cancel()
 	err = s.pool.QueryRow(ctx, `SELECT (SELECT system_identifier FROM pg_control_system())::text,
 		(SELECT oid FROM pg_database WHERE datname = current_database())::text, `+s.timelineOrNone()).Scan(&now.Cluster, &now.Database, &now.Timeline)

@@ -25,8 +25,10 @@ type Store struct {
 	log  *slog.Logger
 	// pooler: there is one for transactions between the server and us, so that nothing may need a session.
 	pooler bool
+	limits limits
 	// updates has an element for each Update that runs: Views can always go on.
 	updates chan struct{}
+	commits *commits
 	news    *news
 
 	saysTimeline bool                   // the server does
@@ -41,22 +43,36 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Limits of time. An identity provider waits for 30 seconds and more.
-const (
+// limits are limits of time. An identity provider waits for 30 seconds and more.
+type limits struct {
 	// patience is how long a call waits for a server that does not answer: longer than one takes to
 	// restart, or a standby to take over from it.
-	patience = 10 * time.Second
-	// poolWait is how long a call waits for a connection while others have them all.
-	poolWait = 10 * time.Second
-	// longest is how long one run of an Update may take, the waiting for others' locks in it.
-	longest = 45 * time.Second
-	// endWait is how long the end of a transaction may take that is of no use any more.
-	endWait = 5 * time.Second
-)
+	patience time.Duration
+	// pool is how long a call waits for a connection while others have them all.
+	pool time.Duration
+	// longest is how long one run of a transaction may take, the waiting for others' locks in it.
+	longest time.Duration
+	// end is how long the end of a transaction may take that is of no use any more.
+	end time.Duration
+	// lock is how long a statement of an Update waits for others.
+	lock time.Duration
+	// statement is how long it may take.
+	statement time.Duration
+	// idle is how long the server waits for the next one: who is stopped in the middle of an Update
+	// keeps the others waiting for less long than they wait.
+	idle time.Duration
+}
 
-// settings are what each Update sets for itself: how long it waits for a lock, how long a statement may take, and how
-// long it may sit still. The last is what lets the others go on when a process is stopped in the middle of one.
-const settings = "SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '10s'; "
+var defaultLimits = limits{
+	patience: 10 * time.Second, pool: 10 * time.Second, longest: 45 * time.Second, end: 5 * time.Second,
+	lock: 10 * time.Second, statement: 30 * time.Second, idle: 5 * time.Second,
+}
+
+// settings are what each Update sets for itself.
+func (l *limits) settings() string {
+	return fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d; ",
+		l.lock.Milliseconds(), l.statement.Milliseconds(), l.idle.Milliseconds())
+}
 
 // planning are settings of the session, or of the transaction behind a pooler: an index is used even where a table is
 // small, because a transaction that reads a table from end to end is refused beside every other that writes to it
@@ -140,6 +156,14 @@ func (s *Store) Close() error {
 	s.inside.Wait()
 	if first {
 		s.news.close()
+		if marks := s.commits.take(1); marks != nil {
+			ctx, cancel := context.WithTimeout(context.Background(), s.limits.end)
+			if held, err := s.pool.Acquire(ctx); err == nil {
+				removeMarks(ctx, held.Conn(), marks)
+				held.Release()
+			}
+			cancel()
+		}
 		s.pool.Close()
 	}
 	return nil
@@ -151,16 +175,17 @@ type transaction struct {
 	held  *pgxpool.Conn
 	conn  *conn
 	now   time.Time // of the database, at its begin
-	// Of an Update: its number, and the server's timeline if it says so.
-	xid, timeline string
-	over          bool
-	stop          context.CancelFunc
+	// Of an Update: the server's timeline if it says so, and its mark, 0 for one that wrote nothing.
+	timeline string
+	mark     int64
+	over     bool
+	stop     context.CancelFunc
 }
 
-// begin opens a transaction with a text of statements of which the last gives the time, and maybe the number. As long
+// begin opens a transaction with a text of statements of which the last gives the time, and maybe the timeline. As long
 // as there is no server that opens one it tries again, for as long as patience lasts; nothing has run yet.
 func (s *Store) begin(ctx context.Context, text string) (*transaction, error) {
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(s.limits.patience); ; {
 		t, err := s.beginOnce(ctx, text)
 		switch {
 		case err == nil:
@@ -179,30 +204,33 @@ func (s *Store) begin(ctx context.Context, text string) (*transaction, error) {
 }
 
 func (s *Store) beginOnce(ctx context.Context, text string) (*transaction, error) {
-	wait, cancel := context.WithTimeout(ctx, poolWait)
+	wait, cancel := context.WithTimeout(ctx, s.limits.pool)
 	held, err := s.pool.Acquire(wait)
 	late := wait.Err() != nil && ctx.Err() == nil
 	cancel()
 	if err != nil {
 		if late {
-			return nil, fmt.Errorf("%w: no connection was free for %s: %w", store.ErrUnavailable, poolWait, err)
+			return nil, fmt.Errorf("%w: no connection was free for %s: %w", store.ErrUnavailable, s.limits.pool, err)
 		}
 		return nil, err
 	}
-	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), s.limits.longest)
 	t := &transaction{store: s, held: held, conn: &conn{ctx: bounded, pg: held.Conn()}, stop: stop}
-	results, err := held.Conn().PgConn().Exec(bounded, text).ReadAll()
+	turn, cancel := context.WithTimeout(ctx, s.limits.longest) // who gives up while he waits for his turn is not run
+	results, err := held.Conn().PgConn().Exec(turn, text).ReadAll()
+	cancel()
 	if err == nil {
 		last := results[len(results)-1].Rows
 		var micros int64
 		if micros, err = strconv.ParseInt(string(last[0][0]), 10, 64); err == nil {
 			t.now = time.UnixMicro(micros)
-			if len(last[0]) > 2 {
-				t.xid, t.timeline = string(last[0][1]), string(last[0][2])
+			if len(last[0]) > 1 {
+				t.timeline = string(last[0][1])
 			}
 			return t, nil
 		}
 	}
+	_ = t.conn.check(err)
 	t.end()
 	return nil, err
 }
@@ -221,24 +249,32 @@ func (t *transaction) commit() (sent bool, err error) {
 	if err := t.conn.ready(); err != nil {
 		return false, err
 	}
-	tag, err := t.conn.pg.Exec(t.conn.ctx, "COMMIT", pgx.QueryExecModeSimpleProtocol)
-	if err == nil && tag.String() != "COMMIT" {
+	text := "COMMIT"
+	if t.conn.wrote {
+		t.mark = t.store.commits.draw()
+		text = commitText(t.mark)
+	}
+	results, err := t.conn.pg.PgConn().Exec(t.conn.ctx, text).ReadAll()
+	if err == nil && results[len(results)-1].CommandTag.String() != "COMMIT" {
 		err = errors.New("PostgreSQL rolled the transaction back") // cannot be: every failure is in conn.failed
 	}
 	t.over = err == nil
+	_ = t.conn.check(err)
 	return true, err
 }
 
 // end gives the connection back, and takes back what was not committed. A connection that does not
-// answer to that is closed.
+// answer to that is closed, and one whose server is no good: the pool looks for another.
 func (t *transaction) end() {
 	defer t.stop()
 	if t.conn.reading != nil {
 		_ = t.conn.reading.Close()
 	}
 	if !t.over && !t.conn.pg.IsClosed() {
-		ctx, cancel := context.WithTimeout(context.Background(), endWait)
-		if _, err := t.conn.pg.Exec(ctx, "ROLLBACK", pgx.QueryExecModeSimpleProtocol); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), t.store.limits.end)
+		if t.conn.failed != nil && judge(t.conn.failed) == lost {
+			_ = t.conn.pg.Close(ctx)
+		} else if _, err := t.conn.pg.Exec(ctx, "ROLLBACK", pgx.QueryExecModeSimpleProtocol); err != nil {
 			_ = t.conn.pg.Close(ctx)
 		}
 		cancel()

@@ -46,15 +46,18 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 			return ctx.Err()
 		}
 	}
-	var met, deadline = 0, time.Time{}
+	met, moves, deadline := 0, 0, time.Time{}
 	for run := 1; ; run++ {
-		err, what := s.updateOnce(ctx, met+1, moved != nil, fn)
+		what, err := s.updateOnce(ctx, met+1, moved != nil, fn)
 		switch what {
 		case permanent:
 			return err
 		case elsewhere:
 			if err := moved(ctx); err != nil {
 				return err
+			}
+			if moves++; moves >= maxRuns {
+				return fmt.Errorf("%w: one server and another take turns behind its address", store.ErrUnavailable)
 			}
 		case busy:
 			return explain(err)
@@ -64,7 +67,7 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 			}
 		case lost:
 			if deadline.IsZero() {
-				deadline = time.Now().Add(patience)
+				deadline = time.Now().Add(s.limits.patience)
 			}
 			if time.Now().After(deadline) {
 				return explain(err)
@@ -79,7 +82,7 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 }
 
 // updateOnce runs fn once, and says of an error whether another run may pass; fn's own errors are permanent.
-func (s *Store) updateOnce(ctx context.Context, run int, minds bool, fn func(store.Tx) error) (err error, what verdict) {
+func (s *Store) updateOnce(ctx context.Context, run int, minds bool, fn func(store.Tx) error) (what verdict, err error) {
 	turn := turnShared
 	switch {
 	case run >= aloneFrom:
@@ -87,65 +90,65 @@ func (s *Store) updateOnce(ctx context.Context, run int, minds bool, fn func(sto
 	case run >= queuedFrom:
 		turn = turnQueued
 	}
-	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+settings+s.local()+turn+"SELECT "+clock+", pg_current_xact_id(), "+s.timelineOrNone())
+	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+s.limits.settings()+s.local()+turn+"SELECT "+clock+", "+s.timelineOrNone())
 	if err != nil {
-		return err, permanent // begin has tried for as long as it may
+		return permanent, err // begin has tried for as long as it may
 	}
 	defer t.end()
 	if known := s.timeline.Load(); minds && known != nil && t.timeline != *known {
-		return nil, elsewhere
+		return elsewhere, nil
 	}
 	tx := &tx{Tx: t.tx(ctx)}
 	defer tx.End()
 	err = fn(tx)
 	switch {
 	case t.conn.failed != nil && t.conn.doomed: // and whatever fn makes of it
-		return t.conn.failed, judge(t.conn.failed)
+		return judge(t.conn.failed), t.conn.failed
 	case err != nil:
-		return err, permanent
+		return permanent, err
 	case t.conn.failed != nil: // and fn did not mind
-		return t.conn.failed, permanent
+		return permanent, t.conn.failed
 	}
 	sent, err := t.commit()
 	switch {
 	case err == nil:
+		s.commits.done(t.mark)
+		if marks := s.commits.take(manyMarks); marks != nil {
+			removeMarks(t.conn.ctx, t.conn.pg, marks)
+		}
 		s.news.tell(tx.topics)
-		return nil, permanent
-	case !sent || judge(err) != lost:
-		return err, judge(err)
+		return permanent, nil
+	case !sent || refused(err):
+		return judge(err), err
+	case t.mark == 0: // nothing to be kept, but what was read may not have held
+		return lost, err
 	}
-	committed, e := s.outcome(ctx, t.xid)
+	kept, e := s.wasKept(ctx, t.mark)
 	switch {
 	case e != nil:
-		return fmt.Errorf("%w: whether the last write was kept is not known: %w", store.ErrUnavailable, errors.Join(err, e)), permanent
-	case committed:
+		return permanent, fmt.Errorf("%w: whether the last write was kept is not known: %w", store.ErrUnavailable, errors.Join(err, e))
+	case kept:
 		s.log.WarnContext(ctx, "a commit was kept whose answer was lost")
 		s.news.tell(tx.topics)
-		return nil, permanent
+		return permanent, nil
 	}
-	return err, lost
+	return lost, err
 }
 
-// outcome asks what became of a transaction whose COMMIT was not answered. Its connection is closed: the server may
-// take a moment to see that.
-func (s *Store) outcome(ctx context.Context, xid string) (committed bool, err error) {
+// wasKept asks what became of a transaction whose COMMIT was not answered.
+func (s *Store) wasKept(ctx context.Context, mark int64) (kept bool, err error) {
 	ctx = context.WithoutCancel(ctx)
-	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		var status string
-		asking, cancel := context.WithTimeout(ctx, endWait)
-		// A number that is not given out yet belongs to a standby that had not heard of it.
-		err = s.pool.QueryRow(asking, `SELECT CASE WHEN $1::text::xid8 >= pg_snapshot_xmax(pg_current_snapshot()) THEN 'aborted'
-			ELSE COALESCE(pg_xact_status($1::text::xid8), 'forgotten') END`, xid).Scan(&status)
+	for deadline := time.Now().Add(2 * s.limits.patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		var is int
+		asking, cancel := context.WithTimeout(ctx, s.limits.end)
+		err = s.pool.QueryRow(asking, askForMark, mark).Scan(&is)
 		cancel()
-		switch {
-		case err != nil:
-			continue
-		case status == "committed":
-			return true, nil
-		case status == "aborted":
-			return false, nil
+		if err == nil {
+			if is == 1 { // or it has to be there when the COMMIT arrives after all
+				s.commits.done(mark)
+			}
+			return is == 1, nil
 		}
-		err = fmt.Errorf("its transaction is %s", status)
 	}
 	return false, err
 }

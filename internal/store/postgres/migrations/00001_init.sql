@@ -5,6 +5,14 @@
 -- Nothing is ever in it: its locks are the turns of Updates that met each other (updates.go).
 CREATE TABLE turns ();
 
+-- The marks of Updates, for when the answer to a COMMIT is lost (commits.go). kept is 0 for one that was asked for and was
+-- not there.
+CREATE TABLE commits (
+    id   BIGINT NOT NULL PRIMARY KEY,
+    at   BIGINT NOT NULL,
+    kept SMALLINT NOT NULL
+);
+
 CREATE TABLE meta (
     key   TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     value TEXT COLLATE "C" NOT NULL
