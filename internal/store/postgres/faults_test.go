@@ -67,11 +67,16 @@ func (w *writers) until(n int64) {
 	}
 }
 
+// stopNow stops the writers.
+func (w *writers) stopNow() {
+	close(w.stop)
+	w.all.Wait()
+}
+
 // end stops the writers, and compares what is stored with what they were told.
 func (w *writers) end(t *testing.T, s *postgres.Store) {
 	t.Helper()
-	close(w.stop)
-	w.all.Wait()
+	w.stopNow()
 	shared, mayBe := 0, 0
 	for n, acknowledged := range w.acknowledged {
 		if n%4 == 0 {
@@ -405,4 +410,17 @@ func with(t testing.TB, url, name, value string) string {
 		sign = "&"
 	}
 	return url + sign + name + "=" + value
+}
+
+func databaseOf(t testing.TB, url string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(url)
+	must(t, err)
+	return config.Database
+}
+
+// elsewhere is the address of another database of the server.
+func elsewhere(t testing.TB, url, database string) string {
+	t.Helper()
+	return strings.Replace(url, "/"+databaseOf(t, url), "/"+database, 1)
 }

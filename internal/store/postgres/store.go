@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -138,13 +139,39 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	defer leave()
 	var standby bool
-	if err := s.pool.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
-		return explain(err)
+	if err := s.ask(ctx, 0, "SELECT pg_is_in_recovery()", &standby); err != nil {
+		return err
 	}
 	if standby {
 		return fmt.Errorf("%w: the server is a standby, which takes no writes", store.ErrUnavailable)
 	}
 	return nil
+}
+
+// ask reads one row outside of a transaction. Connections that have ended meanwhile are passed over; a server that
+// is not there is waited for.
+func (s *Store) ask(ctx context.Context, wait time.Duration, query string, into ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.patience)
+	defer cancel()
+	for tries, deadline := int32(0), time.Now().Add(wait); ; tries++ {
+		err := s.pool.QueryRow(ctx, query).Scan(into...)
+		_, connecting := errors.AsType[*pgconn.ConnectError](err)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil, judge(err) != lost:
+			return explain(err)
+		case !connecting && tries < s.pool.Config().MaxConns:
+			continue
+		case time.Now().After(deadline):
+			return explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return explain(err)
+		case <-time.After(50*time.Millisecond + rand.N(50*time.Millisecond)):
+		}
+	}
 }
 
 // Close closes the store; see store.Store.

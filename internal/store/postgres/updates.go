@@ -90,12 +90,13 @@ func (s *Store) updateOnce(ctx context.Context, run int, minds bool, fn func(sto
 	case run >= queuedFrom:
 		turn = turnQueued
 	}
+	known := s.timeline.Load() // before the snapshot is taken, which then has what was written when it was noticed
 	t, err := s.begin(ctx, "BEGIN ISOLATION LEVEL SERIALIZABLE; "+s.limits.settings()+s.local()+turn+"SELECT "+clock+", "+s.timelineOrNone())
 	if err != nil {
 		return permanent, err // begin has tried for as long as it may
 	}
 	defer t.end()
-	if known := s.timeline.Load(); minds && known != nil && t.timeline != *known {
+	if minds && known != nil && t.timeline != *known {
 		return elsewhere, nil
 	}
 	tx := &tx{Tx: t.tx(ctx)}
