@@ -200,6 +200,10 @@ func explainOpen(address string, err error) error {
 		e.Advice = "give the password by PGPASSWORD or a passfile, or keep the whole address in a secret"
 	case pg.Code == "42501": // insufficient privilege
 		e.Kind, e.Reason, e.Advice = KindPermission, "that user may not do what is needed", "make it the owner of the database"
+	case pg.Code == "3F000": // invalid schema name
+		e.Kind, e.Reason, e.Advice = KindAddress, "there is no schema to make tables in", "create the schema that search_path names: CREATE SCHEMA NAME"
+	case pg.Code == "08P01": // PgBouncer's answer to a setting that it does not know
+		e.Kind, e.Reason, e.Advice = KindAddress, "a pooler is between that takes no settings", "add default_query_exec_mode=exec to the address, which says so"
 	case judge(err) == lost:
 		e.Kind, e.Reason, e.Advice = KindUnreachable, "the server takes nobody in now", "wait until it has started"
 	}
