@@ -77,9 +77,10 @@ func (l *limits) settings() string {
 
 // planning are settings of the session, or of the transaction behind a pooler: an index is used even where a table is
 // small, because a transaction that reads a table from end to end is refused beside every other that writes to it
-// (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALIZABLE); and what such a plan seems to
-// cost must not make PostgreSQL compile it.
-var planning = map[string]string{"enable_seqscan": "off", "jit": "off"}
+// (https://www.postgresql.org/docs/current/transaction-iso.html#XACT-SERIALIZABLE); what such a plan seems to
+// cost must not make PostgreSQL compile it; and none is kept that was made while a table was empty, or without
+// knowing the values: it may read all of a tenant, or all of the log.
+var planning = map[string]string{"enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_custom_plan"}
 
 // clock asks for the time in microseconds since 1970.
 const clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
