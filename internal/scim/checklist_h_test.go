@@ -162,7 +162,7 @@ var httpRows = []row{
 			c.patchFails(u, 400, "invalidValue", op(long))
 			c.patchFails(g, 400, "invalidValue", op(long))
 			c.patch(u.path, op(longest)).is(200)
-			c.patch(g.path, op(longest)).is(200)
+			c.patch(g.path, op(longest)).is(204)
 			c.finds("/Users", fmt.Sprintf("%s eq %q", attribute, longest), u)
 			c.finds("/Groups", fmt.Sprintf("%s eq %q", attribute, longest), g)
 			c.finds("/Users", fmt.Sprintf("%s eq %q", attribute, long))
