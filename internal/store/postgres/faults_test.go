@@ -128,6 +128,7 @@ func TestNothingIsLostOrDoubledWhenTheServerCrashes(t *testing.T) {
 }
 
 func TestACommitWithoutAnAnswerIsResolved(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		cut  cut
@@ -160,6 +161,7 @@ func TestACommitWithoutAnAnswerIsResolved(t *testing.T) {
 }
 
 func TestServerThatStaysAway(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	s := open(t, postgres.Options{URL: server.Database(t)}.Within(time.Second))
 	nothing := func(store.Tx) error { return nil }
@@ -189,6 +191,7 @@ func TestServerThatStaysAway(t *testing.T) {
 
 // Neither an answer nor the end of a connection comes: a machine that is gone, or a network that is cut in two.
 func TestServerThatSaysNothing(t *testing.T) {
+	t.Parallel()
 	p, url := newProxy(t, pgtest.Database(t))
 	s := open(t, postgres.Options{URL: url}.Within(300*time.Millisecond))
 	nothing := func(store.Tx) error { return nil }
@@ -217,6 +220,7 @@ func TestServerThatSaysNothing(t *testing.T) {
 
 // A standby is reached although the first host of the address accepts connections, and then says nothing.
 func TestAHostThatSaysNothingIsPassedOver(t *testing.T) {
+	t.Parallel()
 	url := pgtest.Database(t)
 	p, through := newProxy(t, url)
 	p.freeze()
@@ -225,6 +229,7 @@ func TestAHostThatSaysNothingIsPassedOver(t *testing.T) {
 }
 
 func TestConnectionsThatAreAllTaken(t *testing.T) {
+	t.Parallel()
 	s := open(t, postgres.Options{URL: with(t, pgtest.Database(t), "pool_max_conns", "2")}.Within(300*time.Millisecond))
 	nothing := func(store.Tx) error { return nil }
 	leave := make(chan struct{})
@@ -322,8 +327,9 @@ func TestWhoGivesUpInTheLineIsNotRun(t *testing.T) {
 
 // A process is stopped in the middle of an Update that is alone.
 func TestOthersGoOnWhenAProcessIsStoppedInItsTurn(t *testing.T) {
+	t.Parallel()
 	url := pgtest.Database(t)
-	all := replicas(t, 2, postgres.Options{URL: url}.Within(2*time.Second))
+	all := replicas(t, 2, postgres.Options{URL: url}.Within(3*time.Second))
 	stopped, goOn := make(chan struct{}), make(chan struct{})
 	done := make(chan error, 1)
 	runs := 0
@@ -367,6 +373,7 @@ func meta(tx store.Tx, name string) error {
 // A COMMIT that waits for a synchronous standby which does not come is not acknowledged, whoever ends the wait
 // and however.
 func TestACommitThatNoStandbyHeardOfIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	url := server.Database(t)
 	s := open(t, postgres.Options{URL: url}.Within(400*time.Millisecond))

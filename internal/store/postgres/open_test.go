@@ -138,6 +138,7 @@ func TestRefusedDatabases(t *testing.T) {
 
 // Password authentication needs a server that asks for one.
 func TestWrongPassword(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	url := server.Database(t)
 	c := connect(t, url)

@@ -26,8 +26,9 @@ func TestContractAsBehindAPooler(t *testing.T) {
 	if testing.Short() {
 		t.Skip("TestContract is the same, and TestPgBouncer has a pooler")
 	}
+	url := with(t, pgtest.Database(t), "default_query_exec_mode", "exec")
 	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Store {
-		return open(t, postgres.Options{URL: with(t, pgtest.Database(t), "default_query_exec_mode", "exec"), Now: now})
+		return open(t, postgres.Options{URL: schema(t, url), Now: now})
 	})
 }
 

@@ -48,6 +48,7 @@ func noticing(t *testing.T, n int, o postgres.Options) []*postgres.Store {
 }
 
 func TestV31RestoreIsNoticedOnceByAllReplicas(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	all := noticing(t, 3, postgres.Options{URL: server.Database(t)})
 	for range 2 {
@@ -64,6 +65,7 @@ func TestV31RestoreIsNoticedOnceByAllReplicas(t *testing.T) {
 }
 
 func TestV31RestoreIsNoticedByTheNextUpdateBeforeItRuns(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	url := server.Database(t)
 	all := noticing(t, 3, postgres.Options{URL: url})
@@ -85,6 +87,7 @@ func TestV31RestoreIsNoticedByTheNextUpdateBeforeItRuns(t *testing.T) {
 }
 
 func TestV31NoticingThatFailsIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	server := pgtest.Own(t, pgtest.Options{})
 	s := noticing(t, 1, postgres.Options{URL: server.Database(t)})[0]
 	must(t, server.NewTimeline())
@@ -116,6 +119,7 @@ func TestV31CopyIsNoticed(t *testing.T) {
 // A standby takes over under load: the store goes over by itself, and notices it before anything is written there.
 // With synchronous_standby_names nothing that was acknowledged is lost; without, what is lost is held to be.
 func TestStandbyTakesOver(t *testing.T) {
+	t.Parallel()
 	for _, synchronous := range []bool{true, false} {
 		t.Run(fmt.Sprintf("synchronous=%t", synchronous), func(t *testing.T) {
 			primary := pgtest.Own(t, pgtest.Options{})
@@ -159,6 +163,7 @@ func TestStandbyTakesOver(t *testing.T) {
 }
 
 func TestWarnings(t *testing.T) {
+	t.Parallel()
 	primary := pgtest.Own(t, pgtest.Options{Fsync: true})
 	url := primary.Database(t)
 	s := open(t, postgres.Options{URL: url})

@@ -4,8 +4,10 @@ package postgres_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,9 +21,20 @@ import (
 )
 
 func TestContract(t *testing.T) {
+	url := pgtest.Database(t)
 	storetest.Run(t, func(t *testing.T, now func() time.Time) store.Store {
-		return open(t, postgres.Options{URL: pgtest.Database(t), Now: now})
+		return open(t, postgres.Options{URL: schema(t, url), Now: now})
 	})
+}
+
+// schema is the address of a new, empty schema of a database: it is made in less time than a database.
+func schema(t testing.TB, url string) string {
+	t.Helper()
+	c := connect(t, url)
+	name := "s" + strings.ToLower(rand.Text())
+	sql(t, c, "CREATE SCHEMA "+name)
+	must(t, c.Close(context.Background()))
+	return with(t, url, "search_path", name)
 }
 
 // open opens a store that is closed when the test ends.
