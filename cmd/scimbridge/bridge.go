@@ -29,6 +29,7 @@ import (
 type bridge struct {
 	cfg     *config.Config
 	store   database
+	warned  storeWarnings
 	log     *slog.Logger
 	tenants []*tenant // by name
 	scim    http.Handler

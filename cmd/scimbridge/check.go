@@ -29,7 +29,8 @@ func newCheck() *cobra.Command {
 		Use:   "check",
 		Short: "Check the configuration and probe WisdomAI, changing nothing unless told to",
 		Long: `check reads the configuration whole, opens the store, and asks each tenant's WisdomAI whether it can
-be worked with: address, token, permissions, schema, workspace. It says what to fix. It changes nothing.
+be worked with: address, token, permissions, schema, workspace. It says what to fix, also of the settings of
+a PostgreSQL database, where a crash or a failover would cost what was accepted. It changes nothing.
 
 With --write-probe ADDRESS it also tries the writes that delivery stands on, at one tenant's WisdomAI, on an
 address that nobody has: it invites it (without a mail), gives roles, replaces attributes, takes all roles
@@ -95,6 +96,13 @@ func checkAll(ctx context.Context, cfg *config.Config, write writeProbe) []findi
 	} else {
 		defer s.Close()
 		add("", wisdom.LevelOK, "store", cfg.Store.String()+" can be opened", "")
+		warnings, err := s.warnings(ctx)
+		if err != nil {
+			add("", wisdom.LevelError, "store", err.Error(), "")
+		}
+		for _, text := range warnings {
+			add("", wisdom.LevelWarning, "store", text, "")
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Tenants)) {
 		t := cfg.Tenants[name]

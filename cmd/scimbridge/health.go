@@ -195,7 +195,8 @@ func tokenEnds(s standing) string {
 	return ""
 }
 
-// health is /healthz: how every tenant stands, and in one sentence each what is wrong.
+// health is /healthz: how every tenant stands, and in one sentence each what is wrong, with them and with the
+// database that all have.
 func (b *bridge) health(ctx context.Context) any {
 	out := struct {
 		Status   string                      `json:"status"` // ok or degraded
@@ -211,6 +212,9 @@ func (b *bridge) health(ctx context.Context) any {
 		}
 		out.Tenants[t.Name] = h
 		out.Problems = append(out.Problems, problemsOf(standing{t.Tenant, h, time.Now()})...)
+	}
+	for _, text := range b.warned.of(ctx, b.store, time.Now()) {
+		out.Problems = append(out.Problems, "store: "+text)
 	}
 	if len(out.Problems) > 0 {
 		out.Status = "degraded"

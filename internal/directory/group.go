@@ -31,6 +31,9 @@ func (d *Directory) CreateGroup(ctx context.Context, by Caller, draft GroupDraft
 		id = uuid.NewString()
 		w.group = &store.Group{Tenant: d.o.Tenant, ID: id, DisplayName: draft.DisplayName, DisplayNameKey: key,
 			ExternalID: draft.ExternalID, Version: 1, Created: now, Modified: now}
+		if err := checkGroupTexts(&store.Group{}, w.group); err != nil {
+			return err
+		}
 		if err := d.checkGroupName(tx, w.group); err != nil {
 			return err
 		}

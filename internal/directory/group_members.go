@@ -31,6 +31,9 @@ func (w *groupWrite) change(by Caller, g *store.Group, changes []GroupChange) er
 			return err
 		}
 	}
+	if err := checkGroupTexts(&before, g); err != nil {
+		return err
+	}
 	renamed := g.DisplayName != before.DisplayName
 	if renamed {
 		if err := w.d.checkGroupName(w.tx, g); err != nil {

@@ -110,6 +110,10 @@ func (d *Directory) list(ctx context.Context, look *store.Look, accounts map[str
 	err := d.wisdom.ListUsers(ctx, func(u wisdom.User) error {
 		look.Users++
 		key := mapping.FoldAddress(u.Email)
+		if len(key) > longestText {
+			d.o.Log.Warn("WisdomAI lists an address that is too long to be one; it is passed over", "id", u.ID, "bytes", len(key))
+			return nil
+		}
 		k := accounts[key]
 		if k == nil {
 			k = &known{}

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -114,7 +115,7 @@ func (d *Directory) hideUnmanaged(tx store.Tx, a *account) error {
 // one e-mail, his address; displayName and name from WisdomAI's name, split at the
 // last blank, or from the address where there is none (Okta's test wants a name).
 func documentOf(address, name string) Document {
-	name = strings.TrimSpace(name)
+	name = cutText(strings.TrimSpace(name))
 	if name == "" || strings.EqualFold(name, address) {
 		local, _, _ := strings.Cut(address, "@")
 		words := strings.FieldsFunc(local, func(r rune) bool { return strings.ContainsRune("._-+", r) })
@@ -157,12 +158,13 @@ func readDocument(u *store.User) (Document, error) {
 	return doc, err
 }
 
-// writeDocument sets the document and the columns that are indexes of it.
+// writeDocument sets the document and the columns that are indexes of it. Errors: Invalid, for a new text that is too long.
 func (d *Directory) writeDocument(u *store.User, doc Document) error {
 	data, err := json.Marshal(doc)
 	if err != nil {
 		return err
 	}
+	before := *u
 	u.Document = data
 	u.UserName, _ = doc["userName"].(string)
 	u.UserNameKey = FoldName(u.UserName)
@@ -171,7 +173,17 @@ func (d *Directory) writeDocument(u *store.User, doc Document) error {
 	u.DisplayNameKey = FoldName(u.DisplayName)
 	u.Active, _ = doc["active"].(bool)
 	u.EmailKeys = emailKeys(doc)
-	return nil
+	for _, key := range u.EmailKeys {
+		if slices.Contains(before.EmailKeys, key) {
+			continue
+		}
+		if err := checkText("emails.value", "", key, key); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(checkText("userName", before.UserName, u.UserName, u.UserNameKey),
+		checkText("externalId", before.ExternalID, u.ExternalID, u.ExternalID),
+		checkText("displayName", before.DisplayName, u.DisplayName, u.DisplayNameKey))
 }
 
 // emailKeys are the folded values of `emails`, sorted and unique.

@@ -148,7 +148,27 @@ var httpRows = []row{
 			c.Errorf("status %d, connection kept: %t", answer.StatusCode, !answer.Close)
 		}
 	}},
-	{"H-13 deep JSON", func(c *client) {
+	{"H-13 deep JSON, long texts", func(c *client) {
+		long, longest := strings.Repeat("x", 1001), strings.Repeat("y", 1000)
+		for _, more := range []string{`"externalId":"` + long + `"`, `"displayName":"` + long + `"`, `"displayName":"` + strings.Repeat("ŉ", 400) + `"`, // 1,200 bytes folded
+			`"emails":[{"value":"a@x.test"},{"value":"` + long + `"}]`} {
+			c.post("/Users", c.userBody("long", more)).refused(400, "invalidValue").says("at most 1000")
+		}
+		c.post("/Users", c.userBody(long, "")).refused(400, "invalidValue").says("userName")
+		c.post("/Groups", c.groupBody(long)).refused(400, "invalidValue").says("displayName")
+		u, g := c.user("ann", `"displayName":"Ann"`), c.group("G")
+		for _, attribute := range []string{"displayName", "externalId"} {
+			op := func(text string) string { return fmt.Sprintf(`{"op":"replace","path":%q,"value":%q}`, attribute, text) }
+			c.patchFails(u, 400, "invalidValue", op(long))
+			c.patchFails(g, 400, "invalidValue", op(long))
+			c.patch(u.path, op(longest)).is(200)
+			c.patch(g.path, op(longest)).is(204)
+			c.finds("/Users", fmt.Sprintf("%s eq %q", attribute, longest), u)
+			c.finds("/Groups", fmt.Sprintf("%s eq %q", attribute, longest), g)
+			c.finds("/Users", fmt.Sprintf("%s eq %q", attribute, long))
+		}
+		c.patchFails(u, 400, "invalidValue", fmt.Sprintf(`{"op":"replace","path":"userName","value":%q}`, long))
+		c.patch(u.path, fmt.Sprintf(`{"op":"replace","path":"title","value":%q}`, strings.Repeat(long, 10))).is(200)
 		for _, deep := range []string{strings.Repeat(`{"a":`, 10_000) + "1" + strings.Repeat("}", 10_000), strings.Repeat(`[`, 10_000) + strings.Repeat("]", 10_000), `{"a":` + strings.Repeat(`[`, 10_000)} {
 			c.post("/Users", deep).refused(400, "invalidSyntax")
 			c.post("/Users/.search", deep).refused(400, "invalidSyntax")

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ const (
 	codeDeadlock        = "40P01"
 	codeUnique          = "23505"
 	codeReadOnly        = "25006" // what was the primary is a standby now
+	codeUnsupported     = "0A000" // the same, of SERIALIZABLE; or a plan of a table that has got a column since
 	codeIdle            = "25P03" // idle_in_transaction_session_timeout
 	codeLockWait        = "55P03" // lock_timeout
 	codeCanceled        = "57014" // statement_timeout
@@ -42,16 +44,20 @@ const (
 func judge(err error) verdict {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		if errors.Is(err, context.Canceled) {
+		_, connecting := errors.AsType[*pgconn.ConnectError](err)
+		switch {
+		case errors.Is(err, context.Canceled):
 			return permanent
+		case errors.Is(err, context.DeadlineExceeded) && !connecting:
+			return busy
 		}
-		return lost // the network, or a time limit of ours
+		return lost // the network
 	}
 	switch e.Code {
 	case codeSerialization, codeDeadlock, codeUnique:
 		// A uniqueness rule is asked before it is broken, so who breaks one met somebody who was faster.
 		return again
-	case codeReadOnly, codeIdle, codeTooMany:
+	case codeReadOnly, codeUnsupported, codeIdle, codeTooMany:
 		return lost
 	case codeLockWait, codeCanceled:
 		return busy
@@ -63,6 +69,13 @@ func judge(err error) verdict {
 		return busy
 	}
 	return permanent
+}
+
+// refused reports whether PostgreSQL answered a COMMIT with a no. All else may have been kept: also when the server
+// ends the connection in the middle of it, which then waits for a standby.
+func refused(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && cmp.Or(e.SeverityUnlocalized, e.Severity) == "ERROR"
 }
 
 // explain makes store.ErrUnavailable of what may pass.

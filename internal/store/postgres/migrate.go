@@ -114,9 +114,10 @@ func versions(ctx context.Context, c *pgx.Conn, address string) (current, target
 		return 0, 0, err
 	}
 	target = list[len(list)-1].version
-	var ours, tables bool
+	var ours, tables bool // those of an extension are nobody's
 	err = c.QueryRow(ctx, `SELECT to_regclass('scimbridge_schema') IS NOT NULL,
-		EXISTS (SELECT FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p', 'v'))`).Scan(&ours, &tables)
+		EXISTS (SELECT FROM pg_class c WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind IN ('r', 'p', 'v')
+			AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e'))`).Scan(&ours, &tables)
 	switch {
 	case err != nil:
 		return 0, 0, err

@@ -117,7 +117,7 @@ func (n *news) send() {
 		}
 		clear(n.pending)
 		n.mu.Unlock()
-		sending, cancel := context.WithTimeout(ctx, endWait)
+		sending, cancel := context.WithTimeout(ctx, n.store.limits.end)
 		_, err := n.store.pool.Exec(sending, "SELECT pg_notify($1, p) FROM unnest($2::text[]) p", channel, payloads)
 		cancel()
 		if err != nil && ctx.Err() == nil {
@@ -173,7 +173,7 @@ func (n *news) listen() {
 }
 
 func (n *news) listenOnce(ctx context.Context) error {
-	connecting, cancel := context.WithTimeout(ctx, patience)
+	connecting, cancel := context.WithTimeout(ctx, n.store.limits.patience)
 	defer cancel()
 	c, err := pgx.ConnectConfig(connecting, n.to)
 	if err != nil {

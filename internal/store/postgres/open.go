@@ -27,6 +27,8 @@ type Options struct {
 	Log *slog.Logger
 	// Unfinished opens a store that a copy to was not finished, too: for who copies.
 	Unfinished bool
+
+	limits *limits // nil: defaultLimits
 }
 
 // Kind says why a store could not be opened.
@@ -78,7 +80,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config), flushes: newMark()}
+	s := &Store{now: o.Now, log: o.Log, pooler: pooled(config), limits: defaultLimits, flushes: newMark()}
+	if o.limits != nil {
+		s.limits = *o.limits
+	}
 	config.BeforeClose = func(c *pgx.Conn) { s.marks.Delete(c) }
 	if !s.pooler {
 		for name, value := range planning {
@@ -121,6 +126,10 @@ func (s *Store) prepare(ctx context.Context, address string, unfinished bool) er
 	})
 }
 
+// hostWait is how long one host of an address may take to let us in: so much less than a call waits for a
+// connection that a standby is reached behind a primary whose machine is gone without a word.
+const hostWait = 3 * time.Second
+
 // parse reads an address.
 func parse(url string) (config *pgxpool.Config, address string, err error) {
 	config, err = pgxpool.ParseConfig(url)
@@ -134,13 +143,13 @@ func parse(url string) (config *pgxpool.Config, address string, err error) {
 		config.MaxConns = defaultConnections
 	}
 	if config.PingTimeout == 0 {
-		config.PingTimeout = patience / 2
+		config.PingTimeout = defaultLimits.end
 	}
 	// A server that went without a word is noticed within half a minute.
-	dialer := net.Dialer{Timeout: patience, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
+	dialer := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 15 * time.Second, Interval: 5 * time.Second, Count: 3}}
 	c.DialFunc = dialer.DialContext
 	if c.ConnectTimeout == 0 {
-		c.ConnectTimeout = patience
+		c.ConnectTimeout = hostWait
 	}
 	if c.RuntimeParams["application_name"] == "" {
 		c.RuntimeParams["application_name"] = "scimbridge"
@@ -205,6 +214,10 @@ func explainOpen(address string, err error) error {
 		e.Advice = "give the password by PGPASSWORD or a passfile, or keep the whole address in a secret"
 	case pg.Code == "42501": // insufficient privilege
 		e.Kind, e.Reason, e.Advice = KindPermission, "that user may not do what is needed", "make it the owner of the database"
+	case pg.Code == "3F000": // invalid schema name
+		e.Kind, e.Reason, e.Advice = KindAddress, "there is no schema to make tables in", "create the schema that search_path names: CREATE SCHEMA NAME"
+	case pg.Code == "08P01": // PgBouncer's answer to a setting that it does not know
+		e.Kind, e.Reason, e.Advice = KindAddress, "a pooler is between that takes no settings", "add default_query_exec_mode=exec to the address, which says so"
 	case judge(err) == lost:
 		e.Kind, e.Reason, e.Advice = KindUnreachable, "the server takes nobody in now", "wait until it has started"
 	}

@@ -109,11 +109,9 @@ func (s *Store) identity(ctx context.Context) (now identity, err error) {
 		return identity{}, err
 	}
 	defer leave()
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	err = s.pool.QueryRow(ctx, `SELECT (SELECT system_identifier FROM pg_control_system())::text,
-		(SELECT oid FROM pg_database WHERE datname = current_database())::text, `+s.timelineOrNone()).Scan(&now.Cluster, &now.Database, &now.Timeline)
-	return now, explain(err)
+	err = s.ask(ctx, s.limits.patience, `SELECT (SELECT system_identifier FROM pg_control_system())::text,
+		(SELECT oid FROM pg_database WHERE datname = current_database())::text, `+s.timelineOrNone(), &now.Cluster, &now.Database, &now.Timeline)
+	return now, err
 }
 
 // noticeAgain is NoticeRestore after an Update met another timeline.
@@ -124,6 +122,11 @@ func (s *Store) noticeAgain(ctx context.Context) error {
 	return s.NoticeRestore(ctx, older)
 }
 
+// countStandbys leaves out who copies the server or is told of rows: neither takes over. A user without the rights of
+// pg_monitor sees of the others only that they are there.
+const countStandbys = `(SELECT COUNT(*) FROM pg_stat_replication r WHERE COALESCE(r.state, '') <> 'backup'
+	AND NOT EXISTS (SELECT FROM pg_replication_slots s WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))`
+
 // Warnings say what of the server's settings could cost writes that were accepted.
 func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	leave, err := s.enter(ctx)
@@ -133,15 +136,18 @@ func (s *Store) Warnings(ctx context.Context) ([]string, error) {
 	defer leave()
 	var standbys int
 	var names, commit, fsync string
-	err = s.pool.QueryRow(ctx, `SELECT (SELECT COUNT(*) FROM pg_stat_replication), current_setting('synchronous_standby_names'),
-		current_setting('synchronous_commit'), current_setting('fsync')`).Scan(&standbys, &names, &commit, &fsync)
+	err = s.ask(ctx, 0, `SELECT `+countStandbys+`, current_setting('synchronous_standby_names'),
+		current_setting('synchronous_commit'), current_setting('fsync')`, &standbys, &names, &commit, &fsync)
 	if err != nil {
-		return nil, explain(err)
+		return nil, err
 	}
 	var list []string
 	if standbys > 0 && names == "" {
 		list = append(list, "PostgreSQL has a standby, and synchronous_standby_names is empty: if the standby takes over, the last accepted writes may be missing; "+
 			"set synchronous_standby_names on the primary")
+	}
+	if commit == "local" && names != "" {
+		list = append(list, "PostgreSQL has synchronous_commit = local: it waits for no standby, and if one takes over, the last accepted writes may be missing; set it to on")
 	}
 	if commit == "off" {
 		list = append(list, "PostgreSQL has synchronous_commit = off: a crash loses the last accepted writes; set it to on")

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/scimbridge/scimbridge/internal/store"
@@ -25,6 +26,7 @@ type Store struct {
 	log  *slog.Logger
 	// pooler: there is one for transactions between the server and us, so that nothing may need a session.
 	pooler bool
+	limits limits
 	// updates has an element for each Update that runs: Views can always go on.
 	updates chan struct{}
 	marks   sync.Map // of *mark by *pgx.Conn
@@ -46,28 +48,42 @@ type Store struct {
 
 var _ store.Store = (*Store)(nil)
 
-// Limits of time. An identity provider waits for 30 seconds and more.
-const (
+// limits are limits of time. An identity provider waits for 30 seconds and more.
+type limits struct {
 	// patience is how long a call waits for a server that does not answer: longer than one takes to
 	// restart, or a standby to take over from it.
-	patience = 10 * time.Second
-	// poolWait is how long a call waits for a connection while others have them all.
-	poolWait = 10 * time.Second
-	// longest is how long one run of an Update may take, the waiting for others' locks in it.
-	longest = 45 * time.Second
-	// endWait is how long the end of a transaction may take that is of no use any more.
-	endWait = 5 * time.Second
-)
+	patience time.Duration
+	// pool is how long a call waits for a connection while others have them all.
+	pool time.Duration
+	// longest is how long one run of a transaction may take, the waiting for others' locks in it.
+	longest time.Duration
+	// end is how long the end of a transaction may take that is of no use any more.
+	end time.Duration
+	// lock is how long a statement of an Update waits for others.
+	lock time.Duration
+	// statement is how long it may take.
+	statement time.Duration
+	// idle is how long the server waits for the next one: who is stopped in the middle of an Update
+	// keeps the others waiting for less long than they wait.
+	idle time.Duration
+}
 
-// settings are what each Update sets for itself: that its COMMIT does not wait (updates.go), and how long it waits for a lock, how long a statement may take, and how
-// long it may sit still, which is what lets the others go on when a process is stopped in the middle of one: so
-// it is less than they wait for a lock.
-const settings = "SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = '10s'; SET LOCAL statement_timeout = '30s'; SET LOCAL idle_in_transaction_session_timeout = '3s'; "
+var defaultLimits = limits{
+	patience: 10 * time.Second, pool: 10 * time.Second, longest: 45 * time.Second, end: 5 * time.Second,
+	lock: 10 * time.Second, statement: 30 * time.Second, idle: 5 * time.Second,
+}
+
+// settings are what each Update sets for itself: that its COMMIT does not wait (updates.go), and the limits.
+func (l *limits) settings() string {
+	return fmt.Sprintf("SET LOCAL synchronous_commit = off; SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %d; SET LOCAL idle_in_transaction_session_timeout = %d; ",
+		l.lock.Milliseconds(), l.statement.Milliseconds(), l.idle.Milliseconds())
+}
 
 // planning are settings of the session, or of the transaction behind a pooler: what has an index is read by it, whatever
-// the statistics say of a table that was small a moment ago; and what another plan then seems to cost must not make
-// PostgreSQL compile it.
-var planning = map[string]string{"enable_seqscan": "off", "jit": "off"}
+// the statistics say of a table that was small a moment ago; what another plan then seems to
+// cost must not make PostgreSQL compile it; and none is kept that was made while a table was empty, or without
+// knowing the values: it may read all of a tenant, or all of the log.
+var planning = map[string]string{"enable_seqscan": "off", "jit": "off", "plan_cache_mode": "force_custom_plan"}
 
 // clock asks for the time in microseconds since 1970.
 const clock = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000)::bigint"
@@ -87,8 +103,8 @@ func (s *Store) local() string {
 // moment is one moment by two clocks, the second of which goes on steadily here.
 type moment struct{ database, here time.Time }
 
-// Now is the database's clock, reckoned from when it was last heard of; it is before the first transaction that it is not
-// known, and then this machine's. See store.Clock.
+// Now is the database's clock, reckoned from when it was last heard of; before the first transaction it is
+// this machine's. See store.Clock.
 func (s *Store) Now() time.Time {
 	if s.now != nil {
 		return s.now()
@@ -144,13 +160,39 @@ func (s *Store) Ping(ctx context.Context) error {
 	}
 	defer leave()
 	var standby bool
-	if err := s.pool.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby); err != nil {
-		return explain(err)
+	if err := s.ask(ctx, 0, "SELECT pg_is_in_recovery()", &standby); err != nil {
+		return err
 	}
 	if standby {
 		return fmt.Errorf("%w: the server is a standby, which takes no writes", store.ErrUnavailable)
 	}
 	return nil
+}
+
+// ask reads one row outside of a transaction. Connections that have ended meanwhile are passed over; a server that
+// is not there is waited for.
+func (s *Store) ask(ctx context.Context, wait time.Duration, query string, into ...any) error {
+	ctx, cancel := context.WithTimeout(ctx, s.limits.patience)
+	defer cancel()
+	for tries, deadline := int32(0), time.Now().Add(wait); ; tries++ {
+		err := s.pool.QueryRow(ctx, query).Scan(into...)
+		_, connecting := errors.AsType[*pgconn.ConnectError](err)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil, judge(err) != lost:
+			return explain(err)
+		case !connecting && tries < s.pool.Config().MaxConns:
+			continue
+		case time.Now().After(deadline):
+			return explain(err)
+		}
+		select {
+		case <-ctx.Done():
+			return explain(err)
+		case <-time.After(50*time.Millisecond + rand.N(50*time.Millisecond)):
+		}
+	}
 }
 
 // Close closes the store; see store.Store.
@@ -169,12 +211,13 @@ func (s *Store) Close() error {
 
 // transaction is one that is open.
 type transaction struct {
-	store    *Store
-	held     *pgxpool.Conn
-	conn     *conn
-	now      time.Time // of the database, at its begin
-	timeline string    // of the server, if it says so; of an Update
-	over     bool      // nothing is to be taken back
+	store *Store
+	held  *pgxpool.Conn
+	conn  *conn
+	now   time.Time // of the database, at its begin
+
+	timeline string // of the server, if it says so; of an Update
+	over     bool   // nothing is to be taken back
 	ended    bool
 	stop     context.CancelFunc
 }
@@ -182,7 +225,7 @@ type transaction struct {
 // begin opens a transaction with a text of statements of which the last gives the time, and maybe the timeline. As long
 // as there is no server that opens one it tries again, for as long as patience lasts; nothing has run yet.
 func (s *Store) begin(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
-	for deadline := time.Now().Add(patience); ; {
+	for deadline := time.Now().Add(s.limits.patience); ; {
 		t, err := s.beginOnce(ctx, text)
 		switch {
 		case err == nil:
@@ -201,19 +244,21 @@ func (s *Store) begin(ctx context.Context, text func(*pgx.Conn) string) (*transa
 }
 
 func (s *Store) beginOnce(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
-	wait, cancel := context.WithTimeout(ctx, poolWait)
+	wait, cancel := context.WithTimeout(ctx, s.limits.pool)
 	held, err := s.pool.Acquire(wait)
 	late := wait.Err() != nil && ctx.Err() == nil
 	cancel()
 	if err != nil {
 		if late {
-			return nil, fmt.Errorf("%w: no connection was free for %s: %w", store.ErrUnavailable, poolWait, err)
+			return nil, fmt.Errorf("%w: no connection was free for %s: %w", store.ErrUnavailable, s.limits.pool, err)
 		}
 		return nil, err
 	}
-	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), longest)
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), s.limits.longest)
 	t := &transaction{store: s, held: held, conn: &conn{ctx: bounded, pg: held.Conn()}, stop: stop}
-	results, err := held.Conn().PgConn().Exec(bounded, text(held.Conn())).ReadAll()
+	turn, cancel := context.WithTimeout(ctx, s.limits.longest) // who gives up while he waits for his turn is not run
+	results, err := held.Conn().PgConn().Exec(turn, text(held.Conn())).ReadAll()
+	cancel()
 	if err == nil {
 		last := results[len(results)-1].Rows
 		var micros int64
@@ -226,6 +271,7 @@ func (s *Store) beginOnce(ctx context.Context, text func(*pgx.Conn) string) (*tr
 			return t, nil
 		}
 	}
+	_ = t.conn.check(err)
 	t.end()
 	return nil, err
 }
@@ -249,11 +295,12 @@ func (t *transaction) commit() (sent bool, err error) {
 		err = errors.New("PostgreSQL rolled the transaction back") // cannot be: every failure is in conn.failed
 	}
 	t.over = err == nil
+	_ = t.conn.check(err)
 	return true, err
 }
 
 // end gives the connection back, and takes back what was not committed. A connection that does not
-// answer to that is closed.
+// answer to that is closed, and one whose server is no good: the pool looks for another.
 func (t *transaction) end() {
 	if t.ended {
 		return
@@ -264,8 +311,10 @@ func (t *transaction) end() {
 		_ = t.conn.reading.Close()
 	}
 	if !t.over && !t.conn.pg.IsClosed() {
-		ctx, cancel := context.WithTimeout(context.Background(), endWait)
-		if _, err := t.conn.pg.Exec(ctx, "ROLLBACK", pgx.QueryExecModeSimpleProtocol); err != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), t.store.limits.end)
+		if t.conn.failed != nil && judge(t.conn.failed) == lost {
+			_ = t.conn.pg.Close(ctx)
+		} else if _, err := t.conn.pg.Exec(ctx, "ROLLBACK", pgx.QueryExecModeSimpleProtocol); err != nil {
 			_ = t.conn.pg.Close(ctx)
 		}
 		cancel()

@@ -76,7 +76,7 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 			return ctx.Err()
 		}
 	}
-	var met, deadline = 0, time.Time{}
+	met, moves, deadline := 0, 0, time.Time{}
 	for {
 		what, err := s.updateOnce(ctx, moved != nil, fn)
 		switch what {
@@ -86,6 +86,9 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 			if err := moved(ctx); err != nil {
 				return err
 			}
+			if moves++; moves >= maxRuns {
+				return fmt.Errorf("%w: one server and another take turns behind its address", store.ErrUnavailable)
+			}
 		case busy:
 			return explain(err)
 		case again:
@@ -94,7 +97,7 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 			}
 		case lost:
 			if deadline.IsZero() {
-				deadline = time.Now().Add(patience)
+				deadline = time.Now().Add(s.limits.patience)
 			}
 			if time.Now().After(deadline) {
 				return explain(err)
@@ -110,16 +113,17 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 
 // updateOnce runs fn once, and says of an error whether another run may pass; fn's own errors are permanent.
 func (s *Store) updateOnce(ctx context.Context, minds bool, fn func(store.Tx) error) (verdict, error) {
+	known := s.timeline.Load() // before the snapshot is taken, which then has what was written when it was noticed
 	t, err := s.begin(ctx, func(c *pgx.Conn) string {
 		m := s.marked(c)
 		m.n++
-		return "BEGIN ISOLATION LEVEL REPEATABLE READ; " + settings + s.local() + turn + m.statement() + "SELECT " + clock + ", " + s.timelineOrNone()
+		return "BEGIN ISOLATION LEVEL REPEATABLE READ; " + s.limits.settings() + s.local() + turn + m.statement() + "SELECT " + clock + ", " + s.timelineOrNone()
 	})
 	if err != nil {
 		return permanent, err // begin has tried for as long as it may
 	}
 	defer t.end()
-	if known := s.timeline.Load(); minds && known != nil && t.timeline != *known {
+	if minds && known != nil && t.timeline != *known {
 		return elsewhere, nil
 	}
 	mine := *s.marked(t.conn.pg)
@@ -140,7 +144,7 @@ func (s *Store) updateOnce(ctx context.Context, minds bool, fn func(store.Tx) er
 			s.news.tell(tx.topics)
 			return permanent, nil
 		}
-	case !sent || judge(e) != lost: // PostgreSQL says that it was not kept
+	case !sent || refused(e):
 		return judge(e), e
 	default:
 		err = e
@@ -162,16 +166,14 @@ func (s *Store) updateOnce(ctx context.Context, minds bool, fn func(store.Tx) er
 // kept, it is durable. As long as the server carries it out the row is locked.
 func (s *Store) outcome(ctx context.Context, m mark) (kept bool, err error) {
 	ctx = context.WithoutCancel(ctx)
-	for deadline := time.Now().Add(2 * patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * s.limits.patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		var n int64
-		asking, cancel := context.WithTimeout(ctx, endWait)
-		// To write is what makes the answer durable, and all before it.
-		err = s.pool.QueryRow(asking, "UPDATE marks SET at = at WHERE id = $1 RETURNING n", m.id).Scan(&n)
+		asking, cancel := context.WithTimeout(ctx, s.limits.end)
+		// An INSERT waits for one of the same row that is not decided yet; and to write is what makes the answer
+		// durable, and all before it.
+		err = s.pool.QueryRow(asking, "INSERT INTO marks (id, n, at) VALUES ($1, 0, "+clock+") ON CONFLICT (id) DO UPDATE SET at = excluded.at RETURNING n", m.id).Scan(&n)
 		cancel()
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			return false, nil
-		case err == nil:
+		if err == nil {
 			return n == m.n, nil
 		}
 	}

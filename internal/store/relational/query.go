@@ -323,6 +323,9 @@ func equal(sign, column, v string) clause {
 // prefix is a range of the index: from the prefix up to the first text that is
 // greater than all that begin with it. Texts are compared as bytes.
 func prefix(sign, column, v string) clause {
+	if !utf8.ValidString(v) { // no text begins with it, and not every engine has it in the order of bytes
+		return clause{"FALSE", nil}
+	}
 	from := clause{sign + column + " >= ? AND " + sign + column + " <> ''", []any{v}}
 	if end := beyond(v); end != "" {
 		return join(" AND ", from, clause{sign + column + " < ?", []any{end}})
@@ -337,8 +340,6 @@ func beyond(prefix string) string {
 		last, size := utf8.DecodeLastRuneInString(prefix)
 		prefix = prefix[:len(prefix)-size]
 		switch {
-		case last == utf8.RuneError && size == 1: // no text, and so nothing begins with it
-			continue
 		case last == 0xd7ff: // what follows are halves of UTF-16
 			return prefix + "\ue000"
 		case last < utf8.MaxRune:
