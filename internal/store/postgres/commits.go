@@ -61,10 +61,9 @@ func (c *commits) take(atLeast int) []int64 {
 	return marks
 }
 
-// commitText commits with a mark. A COMMIT that waits for a synchronous standby and meets its statement_timeout would be
-// answered as one that has waited (https://www.postgresql.org/docs/current/warm-standby.html#SYNCHRONOUS-REPLICATION).
+// commitText commits with a mark.
 func commitText(mark int64) string {
-	return fmt.Sprintf("INSERT INTO commits (id, at, kept) VALUES (%d, %s, 1); SET LOCAL statement_timeout = 0; COMMIT", mark, clock)
+	return fmt.Sprintf("INSERT INTO commits (id, at, kept) VALUES (%d, %s, 1); COMMIT", mark, clock)
 }
 
 // askForMark says whether the transaction with a mark was kept. As long as the server works on that transaction it
