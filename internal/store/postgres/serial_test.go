@@ -20,29 +20,8 @@ import (
 
 var errRefused = errors.New("refused by the test")
 
-// meeting lets the first runs of several Updates be in the middle at the same time; later runs pass.
-type meeting struct {
-	mu   sync.Mutex // guards missing
-	gone map[int]bool
-	all  sync.WaitGroup
-}
-
-func newMeeting(n int) *meeting {
-	m := &meeting{gone: map[int]bool{}}
-	m.all.Add(n)
-	return m
-}
-
-func (m *meeting) wait(n int) {
-	m.mu.Lock()
-	first := !m.gone[n]
-	m.gone[n] = true
-	m.mu.Unlock()
-	if first {
-		m.all.Done()
-		m.all.Wait()
-	}
-}
+// linger gives others the time to come between a read and a write, if they can.
+func linger() { time.Sleep(3 * time.Millisecond) }
 
 func account(n int) *store.Account {
 	key := fmt.Sprintf("a%04d@example.com", n)
@@ -66,14 +45,13 @@ func TestWriteSkewIsRefused(t *testing.T) {
 			}
 			return nil
 		}))
-		m := newMeeting(2)
 		errs := together(2, func(n int) error {
 			return all[n].Update(ctx, func(tx store.Tx) error {
 				left, err := tx.AdminAccounts(admins[0].Workspace)
 				if err != nil {
 					return err
 				}
-				m.wait(n)
+				linger()
 				if len(left) < 2 {
 					return errRefused
 				}
@@ -160,10 +138,9 @@ func TestABoundOnACountHolds(t *testing.T) {
 func TestOfConcurrentCreatesOnReplicasOneWins(t *testing.T) {
 	const callers = 30
 	all := replicas(t, 3, postgres.Options{URL: pgtest.Database(t)})
-	m := newMeeting(callers)
 	errs := together(callers, func(n int) error {
 		return all[n%3].Update(t.Context(), func(tx store.Tx) error {
-			m.wait(n)
+			linger()
 			return tx.PutUser(&store.User{Tenant: "t", ID: fmt.Sprint("u", n), UserName: "alice", UserNameKey: "alice", EmailKeys: []string{"alice"}})
 		})
 	})
@@ -241,24 +218,23 @@ func TestEachAccountIsLeasedByOne(t *testing.T) {
 }
 
 func TestALeaseWaitsForNobodysTransaction(t *testing.T) {
-	all := replicas(t, 2, postgres.Options{URL: pgtest.Database(t)})
+	url := pgtest.Database(t)
+	s := open(t, postgres.Options{URL: url})
 	a := account(1)
-	must(t, all[0].Update(t.Context(), func(tx store.Tx) error { return tx.PutAccount(a) }))
-	err := all[0].Update(t.Context(), func(tx store.Tx) error {
-		if _, err := tx.LeaseAccount(a.ID, "one", tx.Now().Add(time.Hour)); err != nil {
-			return err
-		}
-		// It would wait for us, as we wait for it.
-		err := all[1].Update(context.WithoutCancel(t.Context()), func(tx store.Tx) error {
-			_, err := tx.LeaseAccount(a.ID, "other", tx.Now().Add(time.Hour))
+	must(t, s.Update(t.Context(), func(tx store.Tx) error { return tx.PutAccount(a) }))
+	lease := func() error {
+		return s.Update(t.Context(), func(tx store.Tx) error {
+			_, err := tx.LeaseAccount(a.ID, "one", tx.Now().Add(time.Hour))
 			return err
 		})
-		if !errors.Is(err, store.ErrLeased) {
-			t.Errorf("a lease beside another one: %v, want ErrLeased", err)
-		}
-		return nil
-	})
-	must(t, err)
+	}
+	c := connect(t, url) // an administrator, say
+	sql(t, c, "BEGIN", "SELECT FROM accounts FOR UPDATE")
+	if err := lease(); !errors.Is(err, store.ErrLeased) {
+		t.Errorf("a lease of an account that somebody is changing: %v, want ErrLeased", err)
+	}
+	sql(t, c, "ROLLBACK")
+	must(t, lease())
 }
 
 func TestFencesRise(t *testing.T) {

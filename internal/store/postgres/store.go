@@ -55,7 +55,7 @@ type limits struct {
 	patience time.Duration
 	// pool is how long a call waits for a connection while others have them all.
 	pool time.Duration
-	// longest is how long one run of a transaction may take, the waiting for others' locks in it.
+	// longest is how long one run of an Update may take, the waiting for its turn in it.
 	longest time.Duration
 	// end is how long the end of a transaction may take that is of no use any more.
 	end time.Duration
@@ -67,6 +67,9 @@ type limits struct {
 	// keeps the others waiting for less long than they wait.
 	idle time.Duration
 }
+
+// longestView is how long a View may take: it holds up nobody, and may go through a million people for a slow client.
+const longestView = time.Hour
 
 var defaultLimits = limits{
 	patience: 10 * time.Second, pool: 10 * time.Second, longest: 45 * time.Second, end: 5 * time.Second,
@@ -136,7 +139,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 		return err
 	}
 	defer leave()
-	t, err := s.begin(ctx, func(*pgx.Conn) string {
+	t, err := s.begin(ctx, longestView, func(*pgx.Conn) string {
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + s.local() + "SELECT " + clock
 	})
 	if err != nil {
@@ -224,9 +227,9 @@ type transaction struct {
 
 // begin opens a transaction with a text of statements of which the last gives the time, and maybe the timeline. As long
 // as there is no server that opens one it tries again, for as long as patience lasts; nothing has run yet.
-func (s *Store) begin(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
+func (s *Store) begin(ctx context.Context, longest time.Duration, text func(*pgx.Conn) string) (*transaction, error) {
 	for deadline := time.Now().Add(s.limits.patience); ; {
-		t, err := s.beginOnce(ctx, text)
+		t, err := s.beginOnce(ctx, longest, text)
 		switch {
 		case err == nil:
 			return t, nil
@@ -243,7 +246,7 @@ func (s *Store) begin(ctx context.Context, text func(*pgx.Conn) string) (*transa
 	}
 }
 
-func (s *Store) beginOnce(ctx context.Context, text func(*pgx.Conn) string) (*transaction, error) {
+func (s *Store) beginOnce(ctx context.Context, longest time.Duration, text func(*pgx.Conn) string) (*transaction, error) {
 	wait, cancel := context.WithTimeout(ctx, s.limits.pool)
 	held, err := s.pool.Acquire(wait)
 	late := wait.Err() != nil && ctx.Err() == nil
@@ -254,7 +257,7 @@ func (s *Store) beginOnce(ctx context.Context, text func(*pgx.Conn) string) (*tr
 		}
 		return nil, err
 	}
-	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), s.limits.longest)
+	bounded, stop := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	t := &transaction{store: s, held: held, conn: &conn{ctx: bounded, pg: held.Conn()}, stop: stop}
 	turn, cancel := context.WithTimeout(ctx, s.limits.longest) // who gives up while he waits for his turn is not run
 	results, err := held.Conn().PgConn().Exec(turn, text(held.Conn())).ReadAll()

@@ -114,7 +114,7 @@ func (s *Store) update(ctx context.Context, moved func(context.Context) error, f
 // updateOnce runs fn once, and says of an error whether another run may pass; fn's own errors are permanent.
 func (s *Store) updateOnce(ctx context.Context, minds bool, fn func(store.Tx) error) (verdict, error) {
 	known := s.timeline.Load() // before the snapshot is taken, which then has what was written when it was noticed
-	t, err := s.begin(ctx, func(c *pgx.Conn) string {
+	t, err := s.begin(ctx, s.limits.longest, func(c *pgx.Conn) string {
 		m := s.marked(c)
 		m.n++
 		return "BEGIN ISOLATION LEVEL REPEATABLE READ; " + s.limits.settings() + s.local() + turn + m.statement() + "SELECT " + clock + ", " + s.timelineOrNone()
@@ -174,7 +174,7 @@ func (s *Store) outcome(ctx context.Context, m mark) (kept bool, err error) {
 		err = s.pool.QueryRow(asking, "INSERT INTO marks (id, n, at) VALUES ($1, 0, "+clock+") ON CONFLICT (id) DO UPDATE SET at = excluded.at RETURNING n", m.id).Scan(&n)
 		cancel()
 		if err == nil {
-			return n == m.n, nil
+			return n >= m.n, nil // more: others have used the connection since
 		}
 	}
 	return false, err
