@@ -46,8 +46,12 @@ type Directory struct {
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := newDirectory(o)
-	err := o.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.loadRules(tx); err != nil {
+	file, err := rulesOf(&d.o)
+	if err != nil {
+		return nil, err
+	}
+	err = o.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.loadRules(tx, file); err != nil {
 			return err
 		}
 		t, err := tx.Tenant(o.Tenant)
