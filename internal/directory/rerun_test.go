@@ -1,10 +1,12 @@
 package directory
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
+	"github.com/scimbridge/scimbridge/internal/store"
 	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
@@ -25,4 +27,69 @@ func TestV35TheFileIsTheFileHoweverOftenAStartRuns(t *testing.T) {
 		w.pass(time.Minute)
 		w.wantInForce()
 	}, rerunning)
+}
+
+func TestWhatATransactionDoesIsToldOnce(t *testing.T) {
+	t.Parallel()
+	t.Run("drift", func(t *testing.T) {
+		told := 0
+		inWorld(t, func(w *world) {
+			ann := w.create(person("ann@example.com"))
+			w.group("Explorers", ann.ID)
+			w.settle()
+			w.byHand("ann@example.com", "-EXPLORER")
+			w.looks()
+			if n := w.events("drift.lost"); n != 1 || told != 1 {
+				w.t.Errorf("%d events, told %d times; want 1", n, told)
+			}
+		}, rerunning, func(w *world) { w.o.OnDrift = func(string) { told++ } })
+	})
+	t.Run("too many who lose a role", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			_, ids := w.crowdIn(4, "Explorers")
+			for _, id := range ids {
+				w.mustUpdate(id, "active", false)
+			}
+			if n := strings.Count(w.log.String(), "more people lost roles"); n != 1 {
+				w.t.Errorf("logged %d times", n)
+			}
+		}, rerunning, braked(3))
+	})
+	t.Run("but not what is only rehearsed", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			_, ids := w.crowdIn(4, "Explorers")
+			_, err := w.dir.Rehearse(w.t.Context(), func(d *Directory) error {
+				for _, id := range ids {
+					if err := d.DeleteUser(w.t.Context(), okta, id, Precondition{}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			if strings.Contains(w.log.String(), "more people lost roles") {
+				w.t.Error("logged")
+			}
+		}, braked(3))
+	})
+	t.Run("nor what was undone as a part", func(t *testing.T) {
+		inWorld(t, func(w *world) {
+			var told []string
+			err := w.dir.store.Update(w.t.Context(), func(tx store.Tx) error {
+				for _, undone := range []error{nil, store.ErrNotFound} {
+					_ = tx.Part(func() error {
+						whenCommitted(tx, func() { told = append(told, "part") })
+						return undone
+					})
+				}
+				whenCommitted(tx, func() { told = append(told, "all") })
+				return nil
+			})
+			if err != nil || strings.Join(told, " ") != "part all" {
+				w.t.Errorf("told %v, %v", told, err)
+			}
+		})
+	})
 }

@@ -134,7 +134,40 @@ func (s *steadyStore) View(ctx context.Context, fn func(store.Tx) error) error {
 func (s *steadyStore) Update(ctx context.Context, fn func(store.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.Store.Update(ctx, fn)
+	var last *steadyTx
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		last = &steadyTx{Tx: tx}
+		return fn(last)
+	})
+	if err == nil {
+		for _, tell := range last.told {
+			tell()
+		}
+	}
+	return err
+}
+
+// steadyTx is one run of an Update.
+type steadyTx struct {
+	store.Tx
+	told []func() // once it is committed
+}
+
+func (t *steadyTx) Part(fn func() error) error {
+	n := len(t.told)
+	err := t.Tx.Part(fn)
+	if err != nil {
+		t.told = t.told[:n]
+	}
+	return err
+}
+
+// whenCommitted makes known what a transaction does to those who are told outside of it, logs and counters: an Update may run
+// more than once. What is only rehearsed is never told.
+func whenCommitted(tx store.Tx, tell func()) {
+	if t, ok := tx.(*steadyTx); ok {
+		t.told = append(t.told, tell)
+	}
 }
 
 // enforce makes these the rules that every transaction goes by from now on.
