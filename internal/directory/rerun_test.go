@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -91,5 +92,48 @@ func TestWhatATransactionDoesIsToldOnce(t *testing.T) {
 				w.t.Errorf("told %v, %v", told, err)
 			}
 		})
+	})
+}
+
+// meeting is a store in which a transaction that is armed meets another in its first run, when it looks for
+// holds: the engine gives that run up, and begins again.
+type meeting struct {
+	store.Store
+	armed bool
+}
+
+func (m *meeting) Update(ctx context.Context, fn func(store.Tx) error) error {
+	if m.armed {
+		m.armed = false
+		_ = m.Store.Update(ctx, func(tx store.Tx) error {
+			_ = fn(met{tx})
+			return store.ErrUnavailable
+		})
+	}
+	return m.Store.Update(ctx, fn)
+}
+
+type met struct{ store.Tx }
+
+func (met) HoldsOf(int64) ([]*store.Hold, error) { return nil, store.ErrUnavailable }
+
+func TestV05AReplayThatMetAnotherWriteIsOneAllTheSame(t *testing.T) {
+	t.Parallel()
+	m := &meeting{}
+	inWorld(t, func(w *world) {
+		doc := person("ann@example.com", "externalId", "00u1")
+		first, err := w.dir.CreateUser(w.t.Context(), okta, doc)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		first.Done(false) // its 201 was lost
+		m.armed = true
+		replay, err := w.dir.CreateUser(w.t.Context(), okta, doc)
+		if err != nil {
+			w.t.Fatalf("the repeat of a lost create: %v", err)
+		}
+		replay.Done(true)
+	}, func(w *world) {
+		w.wrapStore = func(s store.Store) store.Store { m.Store = s; return m }
 	})
 }

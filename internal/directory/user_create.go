@@ -63,7 +63,7 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 }
 
 // create is CreateUser's transaction. It returns the user, the accounts to deliver and
-// what it was: user.create, user.adopt or user.replay.
+// what it was: user.create, user.adopt or user.replay. Whom it returns, with an error too, is marked as being answered (hold).
 func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User, touched []int64, kind string, err error) {
 	now := tx.Now()
 	name, _ := doc["userName"].(string)
@@ -91,7 +91,7 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 		// A replay (V-05): the body, where it differs, is applied as a PUT.
 		if active {
 			if err := d.heedActive(tx, by, existing, func(Document) (Document, error) { return doc, nil }); err != nil {
-				return nil, nil, "", err
+				return existing, nil, "", err // he is marked: whoever called lets him go
 			}
 		}
 		_, touched, err = d.change(tx, by, existing, doc, "user.replay")
