@@ -33,10 +33,11 @@ type Directory struct {
 	ownerAsked time.Time // when whose key it is was last answered
 	pruned     time.Time // when old looks were last forgotten
 
-	// creating guards V-05 and V-04: users whose create is being answered.
+	// creating guards V-05 and V-04: users whose create is being answered, or just was.
 	creating struct {
 		sync.Mutex
-		users map[string]*creating // by SCIM id
+		users    map[string]*creating // by SCIM id
+		answered []*creating          // those that just were, the oldest first
 	}
 	background sync.WaitGroup
 	accepting  acceptances // V-37

@@ -95,31 +95,72 @@ func TestWhatATransactionDoesIsToldOnce(t *testing.T) {
 	})
 }
 
-// meeting is a store in which a transaction that is armed meets another in its first run, when it looks for
-// holds: the engine gives that run up, and begins again.
+// meeting is a store whose next transaction, once armed, is given another Tx for its first run. That run is
+// given up, as an engine does that finds that it met another, and the next is as always; or it is kept.
 type meeting struct {
 	store.Store
-	armed bool
+	armed func(store.Tx) store.Tx
+	keep  bool
 }
 
 func (m *meeting) Update(ctx context.Context, fn func(store.Tx) error) error {
-	if m.armed {
-		m.armed = false
-		_ = m.Store.Update(ctx, func(tx store.Tx) error {
-			_ = fn(met{tx})
-			return store.ErrUnavailable
-		})
+	as := m.armed
+	if as == nil {
+		return m.Store.Update(ctx, fn)
+	}
+	m.armed = nil
+	err := m.Store.Update(ctx, func(tx store.Tx) error {
+		if err := fn(as(tx)); m.keep {
+			return err
+		}
+		return store.ErrUnavailable
+	})
+	if m.keep {
+		return err
 	}
 	return m.Store.Update(ctx, fn)
 }
 
-type met struct{ store.Tx }
-
-func (met) HoldsOf(int64) ([]*store.Hold, error) { return nil, store.ErrUnavailable }
-
-func TestV05AReplayThatMetAnotherWriteIsOneAllTheSame(t *testing.T) {
-	t.Parallel()
+func met(w *world) *meeting {
 	m := &meeting{}
+	w.wrapStore = func(s store.Store) store.Store { m.Store = s; return m }
+	return m
+}
+
+// noHolds is a transaction that ends where it looks for holds.
+type noHolds struct{ store.Tx }
+
+func (noHolds) HoldsOf(int64) ([]*store.Hold, error) { return nil, store.ErrUnavailable }
+
+// stale is a transaction that began when a user was still as before.
+type stale struct {
+	store.Tx
+	before *store.User
+}
+
+func (s stale) UserByName(string, string) (*store.User, error) {
+	u := *s.before
+	return &u, nil
+}
+
+func (s stale) UserByAccount(int64) (*store.User, error) { return s.UserByName("", "") }
+
+// row is a user as stored.
+func (w *world) row(id string) (u *store.User) {
+	w.t.Helper()
+	err := w.store.View(w.t.Context(), func(tx store.Tx) (err error) {
+		u, err = tx.User("default", id)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return u
+}
+
+func TestV05AReplayIsOneAlsoIfItsTransactionRunsAgain(t *testing.T) {
+	t.Parallel()
+	var m *meeting
 	inWorld(t, func(w *world) {
 		doc := person("ann@example.com", "externalId", "00u1")
 		first, err := w.dir.CreateUser(w.t.Context(), okta, doc)
@@ -127,13 +168,52 @@ func TestV05AReplayThatMetAnotherWriteIsOneAllTheSame(t *testing.T) {
 			w.t.Fatal(err)
 		}
 		first.Done(false) // its 201 was lost
-		m.armed = true
+		m.armed = func(tx store.Tx) store.Tx { return noHolds{tx} }
 		replay, err := w.dir.CreateUser(w.t.Context(), okta, doc)
 		if err != nil {
 			w.t.Fatalf("the repeat of a lost create: %v", err)
 		}
 		replay.Done(true)
-	}, func(w *world) {
-		w.wrapStore = func(s store.Store) store.Store { m.Store = s; return m }
-	})
+	}, func(w *world) { m = met(w) })
+}
+
+// Of the POSTs of one person at once only one is answered 201, also if another begins before the row says
+// that it was, and goes on after.
+func TestV05WhatBeganBeforeTheAnswerIsNoReplay(t *testing.T) {
+	t.Parallel()
+	var m *meeting
+	inWorld(t, func(w *world) {
+		doc := person("ann@example.com", "externalId", "00u1")
+		first, err := w.dir.CreateUser(w.t.Context(), okta, doc)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		before := w.row(first.User.ID)
+		first.Done(true)
+		w.pass(time.Second)
+		m.armed, m.keep = func(tx store.Tx) store.Tx { return stale{tx, before} }, true
+		_, err = w.dir.CreateUser(w.t.Context(), okta, doc)
+		wantRefused(w.t, err, Conflict, "userName")
+	}, func(w *world) { m = met(w) })
+}
+
+// Two POSTs adopt the same person at once: the run of the second that is given up does not make the
+// first one's create anybody's to repeat.
+func TestV05AnAdoptionThatIsAnsweredIsNoReplay(t *testing.T) {
+	t.Parallel()
+	var m *meeting
+	inWorld(t, func(w *world) {
+		w.invite("ann@example.com", "CREATOR")
+		w.pass(time.Minute)
+		before := w.row(w.lookup("ann@example.com")[0].ID)
+		doc := person("ann@example.com")
+		first, err := w.dir.CreateUser(w.t.Context(), okta, doc)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m.armed = func(tx store.Tx) store.Tx { return stale{tx, before} }
+		_, err = w.dir.CreateUser(w.t.Context(), okta, doc)
+		wantRefused(w.t, err, Conflict, "userName") // a request still works on it
+		first.Done(true)
+	}, func(w *world) { m = met(w) })
 }
