@@ -47,6 +47,8 @@ func asScimError(err error) scimerrors.ScimError {
 		return badRequest(scimerrors.ScimType(invalid.ScimType), "%s", invalid.Error())
 	}
 	switch {
+	case errors.Is(err, directory.ErrStoreUnavailable):
+		return refusal(http.StatusServiceUnavailable, "", "The server cannot reach its store at the moment; try again.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal(http.StatusServiceUnavailable, "", "The request took too long and was given up; try again.")
 	case errors.Is(err, context.Canceled):
