@@ -425,15 +425,25 @@ func (w *world) account(email string) *account {
 
 // pass lets virtual time pass and everything come to rest.
 func (w *world) pass(d time.Duration) {
-	const atLeast = 2 * time.Minute
-	if d > atLeast { // polling each second of days is all that such a test would do
-		polls := w.dir.polls.Swap(int64(time.Minute))
-		time.Sleep(d - atLeast)
-		w.dir.polls.Store(polls)
-		d = atLeast
+	w.t.Helper()
+	d = w.seldom(d, 2*time.Minute, time.Minute)        // polling each second of days is all that such a test would do
+	if enginetest.Chosen(w.t) == enginetest.Postgres { // each poll is some ten transactions, over a socket
+		d = w.seldom(d, 21*time.Second, 20*time.Second)
+		d = w.seldom(d, 6*time.Second, 5*time.Second)
 	}
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// seldom lets all but the last of a time pass with that long between two polls; it returns what is left of it.
+func (w *world) seldom(d, last, between time.Duration) time.Duration {
+	if d <= last {
+		return d
+	}
+	polls := w.dir.polls.Swap(int64(between))
+	time.Sleep(d - last)
+	w.dir.polls.Store(polls)
+	return last
 }
 
 // calls counts mutations since the simulator began, by root field.

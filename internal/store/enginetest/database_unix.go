@@ -5,7 +5,6 @@ package enginetest
 import (
 	"context"
 	"errors"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -17,9 +16,18 @@ import (
 	"github.com/scimbridge/scimbridge/internal/store/postgres/pgtest"
 )
 
+// migrated are databases that have the schema: to make it takes as long as all the rest.
+var migrated = pgtest.Prepared{Prepare: func(url string) error {
+	s, err := postgres.Open(context.Background(), postgres.Options{URL: url})
+	if err != nil {
+		return err
+	}
+	return s.Close()
+}}
+
 func newDatabase(t testing.TB) string {
 	t.Helper()
-	return pgtest.Database(t)
+	return migrated.Database(t)
 }
 
 func openDatabase(ctx context.Context, at string, now func() time.Time) (store.Store, error) {
@@ -39,24 +47,14 @@ type alone struct{ store.Store }
 
 func copyDatabase(t testing.TB, from string) string {
 	t.Helper()
-	to := pgtest.Database(t)
-	ctx := context.Background()
-	on(t, in(to, "postgres"), func(c *pgx.Conn) error {
-		name := pgx.Identifier{nameOf(to)}.Sanitize()
-		_, err := c.Exec(ctx, "DROP DATABASE "+name) // an empty one
-		if err == nil {
-			_, err = c.Exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+pgx.Identifier{nameOf(from)}.Sanitize())
-		}
-		return err
-	})
-	return to
+	return pgtest.Copy(t, from)
 }
 
 func contentOfDatabase(t testing.TB, at string) string {
 	t.Helper()
 	var all strings.Builder
-	on(t, at, func(c *pgx.Conn) error {
-		ctx := context.Background()
+	ctx := context.Background()
+	read := func(c *pgx.Conn) error {
 		rows, err := c.Query(ctx, `SELECT format('SELECT %s FROM %I', CASE data_type WHEN 'bytea' THEN format('encode(%I, ''escape'')', column_name)
 			ELSE format('%I::text', column_name) END, table_name) FROM information_schema.columns WHERE table_schema = 'public'`)
 		if err != nil {
@@ -82,37 +80,13 @@ func contentOfDatabase(t testing.TB, at string) string {
 			}
 		}
 		return nil
-	})
-	return all.String()
-}
-
-// on does something on a connection of its own.
-func on(t testing.TB, at string, something func(*pgx.Conn) error) {
-	t.Helper()
-	ctx := context.Background()
+	}
 	c, err := pgx.Connect(ctx, at)
 	if err == nil {
-		err = errors.Join(something(c), c.Close(ctx))
+		err = errors.Join(read(c), c.Close(ctx))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// in is the address of another database of the same server.
-func in(at, database string) string {
-	u, err := url.Parse(at)
-	if err != nil {
-		panic(err) // pgtest's
-	}
-	u.Path = "/" + database
-	return u.String()
-}
-
-func nameOf(at string) string {
-	u, err := url.Parse(at)
-	if err != nil {
-		panic(err) // pgtest's
-	}
-	return strings.TrimPrefix(u.Path, "/")
+	return all.String()
 }
