@@ -5,6 +5,7 @@ package enginetest
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +32,14 @@ func newDatabase(t testing.TB) string {
 }
 
 func openDatabase(ctx context.Context, at string, now func() time.Time) (store.Store, error) {
-	s, err := postgres.Open(ctx, postgres.Options{URL: at, Now: now})
+	u, err := url.Parse(at)
+	if err != nil {
+		return nil, err
+	}
+	q := u.Query()
+	q.Set("pool_max_conns", "8") // there may be many stores at once, and a server has so many connections
+	u.RawQuery = q.Encode()
+	s, err := postgres.Open(ctx, postgres.Options{URL: u.String(), Now: now})
 	if err != nil {
 		return nil, err
 	}
