@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -17,7 +16,7 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 // clock is a time that tests move.
@@ -28,7 +27,7 @@ func (c *clock) Advance(d time.Duration) { c.at.Add(int64(d)) }
 
 // bench is a real store on a clock of its own, and a count of the transactions.
 type bench struct {
-	*sqlite.Store
+	store.Store
 	clock          *clock
 	views, updates atomic.Int64
 }
@@ -47,12 +46,7 @@ func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{clock: &clock{}}
 	b.clock.at.Store(time.Date(2026, 11, 1, 12, 20, 0, 0, time.UTC).UnixNano())
-	s, err := sqlite.Open(t.Context(), sqlite.Options{Path: filepath.Join(t.TempDir(), "scimbridge.db"), Now: b.clock.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Store = s
-	t.Cleanup(func() { s.Close() })
+	b.Store = enginetest.Open(t, b.clock.Now)
 	return b
 }
 

@@ -1,5 +1,5 @@
 // Package bridgetest starts the part of the bridge that stands behind the SCIM server, for
-// tests that want the real thing: a tenant with a store file, a directory that runs, a WisdomAI
+// tests that want the real thing: a tenant with a store (package enginetest), a directory that runs, a WisdomAI
 // client and a simulator over HTTP on loopback. Tests alone import it; the SCIM server itself is
 // theirs to make, so that package scim's own tests can use it too.
 package bridgetest
@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -19,7 +18,8 @@ import (
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/directory"
 	"github.com/scimbridge/scimbridge/internal/mapping"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
@@ -33,8 +33,8 @@ const maxShown = 64 << 10
 // Options configures a Bridge; every zero value works.
 type Options struct {
 	Rules mapping.Spec
-	// Path is the store's file; "" is a new one that goes with the test.
-	Path string
+	// Place is where the store is; nil is a new one.
+	Place *enginetest.Place
 	// Change, if set, changes what the directory is made with.
 	Change func(*directory.Options)
 }
@@ -43,7 +43,7 @@ type Options struct {
 type Bridge struct {
 	Directory *directory.Directory
 	Simulator *simulator.Server
-	Store     *sqlite.Store
+	Store     store.Store
 	Token     string // a valid bearer token
 	CursorKey []byte // what scim.Options wants of it
 	Log       *slog.Logger
@@ -76,10 +76,10 @@ func Start(t testing.TB, o Options) *Bridge {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	t.Cleanup(cancel)
-	if o.Path == "" {
-		o.Path = filepath.Join(t.TempDir(), "store.db")
+	if o.Place == nil {
+		o.Place = enginetest.NewPlace(t)
 	}
-	store, err := sqlite.Open(ctx, sqlite.Options{Path: o.Path, Now: time.Now})
+	store, err := o.Place.Open(ctx, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func Start(t testing.TB, o Options) *Bridge {
 		}
 	})
 
-	tokens, err := auth.List(ctx, store, Tenant) // of an earlier bridge on the same file
+	tokens, err := auth.List(ctx, store, Tenant) // of an earlier bridge at the same place
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -145,8 +145,10 @@ func (d *Directory) reportRevocation(tx store.Tx, by Caller, w *window, people i
 	}
 	w.Reported = append(w.Reported, r)
 	d.event(tx, by, "mass_revocation", r.Group, "", r)
-	d.o.Log.Warn("more people lost roles than the brake's share: carried out, and reported", "people", r.People, "share", r.Share,
-		"group", r.GroupName, "token", by.Token, "request", by.Request)
+	whenCommitted(tx, func() {
+		d.o.Log.Warn("more people lost roles than the brake's share: carried out, and reported", "people", r.People, "share", r.Share,
+			"group", r.GroupName, "token", by.Token, "request", by.Request)
+	})
 }
 
 // String says it in a sentence.

@@ -33,10 +33,11 @@ type Directory struct {
 	ownerAsked time.Time // when whose key it is was last answered
 	pruned     time.Time // when old looks were last forgotten
 
-	// creating guards V-05 and V-04: users whose create is being answered.
+	// creating guards V-05 and V-04: users whose create is being answered, or just was.
 	creating struct {
 		sync.Mutex
-		users map[string]*creating // by SCIM id
+		users    map[string]*creating // by SCIM id
+		answered []*creating          // those that just were, the oldest first
 	}
 	background sync.WaitGroup
 	accepting  acceptances // V-37
@@ -46,8 +47,12 @@ type Directory struct {
 // this tenant belong to (V-32). Nothing runs before Run.
 func New(ctx context.Context, o Options) (*Directory, error) {
 	d := newDirectory(o)
-	err := o.Store.Update(ctx, func(tx store.Tx) error {
-		if err := d.loadRules(tx); err != nil {
+	file, err := rulesOf(&d.o)
+	if err != nil {
+		return nil, err
+	}
+	err = o.Store.Update(ctx, func(tx store.Tx) error {
+		if err := d.loadRules(tx, file); err != nil {
 			return err
 		}
 		t, err := tx.Tenant(o.Tenant)
@@ -80,7 +85,7 @@ func New(ctx context.Context, o Options) (*Directory, error) {
 // newDirectory makes a Directory that has read nothing.
 func newDirectory(o Options) *Directory {
 	d := &Directory{o: o.withDefaults(), wisdom: o.WisdomAI, holder: uuid.NewString(), wake: make(chan struct{}, 1)}
-	d.rules.steady = &steadyStore{Store: o.Store, log: d.o.Log}
+	d.rules.steady = &steadyStore{Store: o.Store}
 	d.rules.offered = make(chan struct{}, 1)
 	d.store = d.rules.steady
 	d.polls.Store(int64(pollEvery))

@@ -1,6 +1,10 @@
 package directory
 
-import "time"
+import (
+	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store"
+)
 
 // ErrorKind says what a refusal means; package scim makes a status and a scimType of it.
 type ErrorKind string
@@ -15,8 +19,12 @@ const (
 	Unavailable        ErrorKind = "unavailable"  // 503 with Retry-After (V-29, V-37)
 )
 
-// Error is a refusal of the directory. Anything else it returns is a fault of its own (500),
-// or the context's.
+// ErrStoreUnavailable is in every error that says: the store cannot serve now, and the same request may
+// succeed soon (503). What was asked for may have been recorded all the same; asked for again it is a replay.
+var ErrStoreUnavailable = store.ErrUnavailable
+
+// Error is a refusal of the directory. Anything else it returns is the store's (ErrStoreUnavailable), a
+// fault of its own (500), or the context's.
 type Error struct {
 	Kind       ErrorKind
 	Attribute  string        // the SCIM attribute concerned, or ""

@@ -147,7 +147,9 @@ func (d *Directory) alertIgnored(tx store.Tx, a *account) {
 	}
 	g.Alerted = true
 	d.event(tx, Caller{}, "taking.ignored", a.UserID, a.Email, map[string]any{"alert": g.What, "tries": g.Tries, "since": g.Since, "way_out": WayOut(g.What)})
-	d.o.Log.Error(g.What+": access that should be gone is still there", "user", a.UserID, "tries", g.Tries, "way out", WayOut(g.What))
+	whenCommitted(tx, func() {
+		d.o.Log.Error(g.What+": access that should be gone is still there", "user", a.UserID, "tries", g.Tries, "way out", WayOut(g.What))
+	})
 }
 
 // mostCounted bounds what Health looks through: beyond it a number says enough.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -353,7 +354,7 @@ func TestV29BeforeTheFirstBelievedLook(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.down.set(true)
 		w.stop()
-		w.path += ".fresh" // an empty volume
+		w.place = enginetest.NewPlace(w.t) // an empty store
 		w.start()
 		const unknown = "3f2c6a52-0000-4000-8000-000000000000"
 		_, err := w.dir.User(w.t.Context(), unknown)
@@ -379,7 +380,7 @@ func TestV29BeforeTheFirstBelievedLook(t *testing.T) {
 	t.Run("a request waits for it within its budget", func(t *testing.T) {
 		inWorld(t, func(w *world) {
 			w.stop()
-			w.path += ".fresh"
+			w.place = enginetest.NewPlace(w.t)
 			w.invite("ann@example.com", "CREATOR")
 			w.sim.SetFaults(simulator.Fault{Operation: "listUsers", Kind: "latency", Latency: "2s"})
 			w.start()

@@ -206,7 +206,7 @@ func (d *Directory) pruneLooks(tx store.Tx) error {
 	if now.Sub(d.pruned) < time.Hour {
 		return nil
 	}
-	d.pruned = now
+	whenCommitted(tx, func() { d.pruned = now })
 	return tx.PruneLooks(d.o.Workspace, now.Add(-keepLooks))
 }
 
@@ -343,7 +343,8 @@ func (d *Directory) applyRow(tx store.Tx, look *store.Look, key string, row *wis
 	for _, f := range found {
 		d.event(tx, Caller{}, f.kind, a.UserID, a.Email, map[string]any{"roles": f.roles, "attributes": f.keys, "detail": f.detail, "look": look.Number})
 		if kind, ok := strings.CutPrefix(f.kind, "drift."); ok && d.o.OnDrift != nil {
-			d.o.OnDrift(kind)
+			tell := d.o.OnDrift
+			whenCommitted(tx, func() { tell(kind) })
 		}
 	}
 	if wasPresent && !a.Present {

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
@@ -121,38 +120,54 @@ func (r *ruleset) into(o *Options) {
 // steadyStore is a store in whose transactions the rules do not change: Options.Rules,
 // Policy and Protected of a Directory are written only while none is open. Whoever needs
 // them outside a transaction asks Directory.inForce.
-//
-// It also is where an engine that cannot serve now becomes an answer of 503: nothing of what was asked for
-// was done, and the same request may be sent again.
 type steadyStore struct {
 	store.Store
-	log *slog.Logger
-	mu  sync.RWMutex // held by transactions for reading, by enforce for writing
-}
-
-// storeAgain is after how long a request that met no store is worth repeating: a PostgreSQL that
-// restarts, or a standby that takes over, is there by then.
-const storeAgain = 5 * time.Second
-
-// serves makes an Error of store.ErrUnavailable.
-func (s *steadyStore) serves(ctx context.Context, err error) error {
-	if !errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
-		return err
-	}
-	s.log.WarnContext(ctx, "the store cannot serve now", "error", err)
-	return errors.Join(&Error{Kind: Unavailable, RetryAfter: storeAgain, Detail: "The bridge cannot reach its database at the moment; try again."}, err)
+	mu sync.RWMutex // held by transactions for reading, by enforce for writing
 }
 
 func (s *steadyStore) View(ctx context.Context, fn func(store.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.serves(ctx, s.Store.View(ctx, fn))
+	return s.Store.View(ctx, fn)
 }
 
 func (s *steadyStore) Update(ctx context.Context, fn func(store.Tx) error) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.serves(ctx, s.Store.Update(ctx, fn))
+	var last *steadyTx
+	err := s.Store.Update(ctx, func(tx store.Tx) error {
+		last = &steadyTx{Tx: tx}
+		return fn(last)
+	})
+	if err == nil {
+		for _, tell := range last.told {
+			tell()
+		}
+	}
+	return err
+}
+
+// steadyTx is one run of an Update.
+type steadyTx struct {
+	store.Tx
+	told []func() // once it is committed
+}
+
+func (t *steadyTx) Part(fn func() error) error {
+	n := len(t.told)
+	err := t.Tx.Part(fn)
+	if err != nil {
+		t.told = t.told[:n]
+	}
+	return err
+}
+
+// whenCommitted makes known what a transaction does to those who are told outside of it, logs and counters: an Update may run
+// more than once. What is only rehearsed is never told.
+func whenCommitted(tx store.Tx, tell func()) {
+	if t, ok := tx.(*steadyTx); ok {
+		t.told = append(t.told, tell)
+	}
 }
 
 // enforce makes these the rules that every transaction goes by from now on.

@@ -21,29 +21,21 @@ type rulesKept struct {
 	judged  *ruleset                  // the file that was planned; keepRules' alone
 }
 
-// loadRules finds the rules in force. Before the first start, which approves the file, they
-// are the file's.
-func (d *Directory) loadRules(tx store.Tx) error {
-	file, err := rulesOf(&d.o)
-	if err != nil {
-		return err
-	}
-	d.rules.file.Store(file)
-	d.rules.inForce.Store(file)
+// loadRules finds the rules in force beside those of the file. Before the first start, which approves
+// the file, they are the file's.
+func (d *Directory) loadRules(tx store.Tx, file *ruleset) error {
+	force := file
 	kept, err := tx.RulesInForce(d.o.Tenant)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return nil
-	case err != nil:
-		return err
-	case kept.Hash == file.hash:
-		return nil
-	}
-	force, err := approvedRules(kept)
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	force.into(&d.o)
+	if err == nil && kept.Hash != file.hash {
+		if force, err = approvedRules(kept); err != nil {
+			return err
+		}
+	}
+	force.into(&d.o) // the file's too: an earlier run of the transaction may have found others
+	d.rules.file.Store(file)
 	d.rules.inForce.Store(force)
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -21,33 +22,40 @@ type Creation struct {
 func (c *Creation) Done(written bool) { c.done(written) }
 
 // creating is a create on which a request still works, or whose answer was written
-// and whose row does not say so yet.
+// and whose row does not say so yet, to every transaction that is open.
 type creating struct {
-	told bool // somebody else was shown its id: it cannot be rolled back any more (V-04)
+	ids      []string  // under which it is in Directory.creating
+	told     bool      // somebody else was shown its id: it cannot be rolled back any more (V-04)
+	answered time.Time // when its row said that it was; zero: not yet
 }
+
+// openFor is longer than any transaction is open: one that began before a row said that its create was
+// answered may see it as it was.
+const openFor = time.Minute
 
 // CreateUser records a new user, adopts one that WisdomAI has (V-07) or replays a
 // create whose answer was lost (V-05), delivers within the request's budget, and
 // returns him. Errors: Invalid, Conflict, Unavailable.
 func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*Creation, error) {
 	d.looker.noteTraffic()
+	mine := &creating{}
 	var u *store.User
 	var touched []int64
 	var kind string
 	err := d.store.Update(ctx, func(tx store.Tx) error {
-		d.release(u) // fn may run again
+		d.release(mine) // fn may run again
 		var err error
-		u, touched, kind, err = d.create(tx, by, doc)
+		u, touched, kind, err = d.create(tx, by, doc, mine)
 		return err
 	})
 	if err != nil {
-		d.release(u)
+		d.release(mine)
 		return nil, d.refused(ctx, by, err)
 	}
 	outcomes := d.deliverNow(ctx, touched)
 	if kind == "user.create" && u.Account != 0 && outcomes[u.Account].state == refused {
 		if refusal := d.rollBack(ctx, by, u.ID, outcomes[u.Account].err); refusal != nil {
-			d.release(u)
+			d.release(mine)
 			return nil, refusal
 		}
 	}
@@ -56,15 +64,15 @@ func (d *Directory) CreateUser(ctx context.Context, by Caller, doc Document) (*C
 		err = d.accepted(ctx) // a 503 is no 201: the repeated POST is a replay (V-05)
 	}
 	if err != nil {
-		d.release(u)
+		d.release(mine)
 		return nil, err
 	}
-	return &Creation{User: user, done: func(written bool) { d.created(u, written) }}, nil
+	return &Creation{User: user, done: func(written bool) { d.created(u.ID, mine, written) }}, nil
 }
 
 // create is CreateUser's transaction. It returns the user, the accounts to deliver and
-// what it was: user.create, user.adopt or user.replay.
-func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User, touched []int64, kind string, err error) {
+// what it was: user.create, user.adopt or user.replay. The user is mine to answer until mine is released, whatever becomes of it.
+func (d *Directory) create(tx store.Tx, by Caller, doc Document, mine *creating) (u *store.User, touched []int64, kind string, err error) {
 	now := tx.Now()
 	name, _ := doc["userName"].(string)
 	external, _ := doc["externalId"].(string)
@@ -85,7 +93,7 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 		}
 	}
 	if existing != nil && existing.Managed && shown == nil {
-		if existing.Answered || existing.ExternalID != external || !d.hold(existing.ID) {
+		if existing.Answered || existing.ExternalID != external || !d.holdAgain(existing.ID, mine) {
 			return nil, nil, "", &Error{Kind: Conflict, Attribute: "userName", Detail: fmt.Sprintf("%q is already in use by user %s", name, existing.ID)}
 		}
 		// A replay (V-05): the body, where it differs, is applied as a PUT.
@@ -147,7 +155,7 @@ func (d *Directory) create(tx store.Tx, by Caller, doc Document) (u *store.User,
 	if err := tx.PutUser(u); err != nil {
 		return nil, nil, "", err
 	}
-	d.hold(u.ID)
+	d.hold(u.ID, mine)
 	d.event(tx, by, kind, u.ID, u.UserName, map[string]any{"after": doc, "reasons": res.Reasons, "problems": res.Problems})
 	return u, touched, kind, nil
 }
@@ -237,24 +245,47 @@ func (d *Directory) rollBack(ctx context.Context, by Caller, id string, why erro
 	return &Error{Kind: Invalid, Attribute: "emails", Detail: fmt.Sprintf("WisdomAI refused %s for good, so nothing was created: %v", address, why)}
 }
 
-// hold marks a create as being answered; false if another request already does.
-func (d *Directory) hold(id string) bool {
+// hold makes a create that of a request, as the one that answers it, unless another does.
+func (d *Directory) hold(id string, mine *creating) {
 	d.creating.Lock()
 	defer d.creating.Unlock()
-	if d.creating.users[id] != nil {
-		return false
+	if c := d.creating.users[id]; c == nil || !c.answered.IsZero() {
+		d.holds(id, mine)
 	}
-	d.creating.users[id] = &creating{}
+}
+
+// holdAgain is hold for a create that was made before; false if another request answers it, or has.
+func (d *Directory) holdAgain(id string, mine *creating) bool {
+	d.creating.Lock()
+	defer d.creating.Unlock()
+	if c := d.creating.users[id]; c != nil {
+		return c == mine
+	}
+	d.holds(id, mine)
 	return true
 }
 
-func (d *Directory) release(u *store.User) {
-	if u == nil {
-		return
-	}
+// holds needs the lock.
+func (d *Directory) holds(id string, mine *creating) {
+	d.creating.users[id] = mine
+	mine.ids = append(mine.ids, id)
+}
+
+// release ends what a request holds.
+func (d *Directory) release(mine *creating) {
 	d.creating.Lock()
-	delete(d.creating.users, u.ID)
-	d.creating.Unlock()
+	defer d.creating.Unlock()
+	d.forget(mine)
+}
+
+// forget needs the lock.
+func (d *Directory) forget(mine *creating) {
+	for _, id := range mine.ids {
+		if d.creating.users[id] == mine {
+			delete(d.creating.users, id)
+		}
+	}
+	mine.ids = nil
 }
 
 func (d *Directory) told(id string) bool {
@@ -279,23 +310,39 @@ func (d *Directory) tell(users ...*store.User) {
 }
 
 // created ends a create: this process knows at once whether it was answered, the row's flag follows.
-func (d *Directory) created(u *store.User, written bool) {
+func (d *Directory) created(id string, mine *creating, written bool) {
 	if !written {
-		d.release(u)
+		d.release(mine)
 		return
 	}
 	d.background.Go(func() {
-		defer d.release(u)
 		err := d.store.Update(context.Background(), func(tx store.Tx) error {
-			row, err := tx.User(d.o.Tenant, u.ID)
+			row, err := tx.User(d.o.Tenant, id)
 			if err != nil || row.Answered {
 				return err
 			}
 			row.Answered = true
 			return tx.PutUser(row)
 		})
-		if err != nil && !errors.Is(err, store.ErrNotFound) {
-			d.o.Log.Warn("that a create was answered could not be recorded; a repeated POST will be answered 201 once more", "user", u.ID, "error", err)
+		if err == nil {
+			d.answered(mine)
+			return
+		}
+		d.release(mine)
+		if !errors.Is(err, store.ErrNotFound) {
+			d.o.Log.Warn("that a create was answered could not be recorded; a repeated POST will be answered 201 once more", "user", id, "error", err)
 		}
 	})
+}
+
+// answered keeps in mind that a create was answered for as long as a transaction may see it otherwise.
+func (d *Directory) answered(mine *creating) {
+	d.creating.Lock()
+	defer d.creating.Unlock()
+	mine.answered = d.o.Now()
+	d.creating.answered = append(d.creating.answered, mine)
+	for len(d.creating.answered) > 0 && mine.answered.Sub(d.creating.answered[0].answered) > openFor {
+		d.forget(d.creating.answered[0])
+		d.creating.answered = d.creating.answered[1:]
+	}
 }

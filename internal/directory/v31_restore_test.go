@@ -2,36 +2,29 @@ package directory
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
-// copyStore stops the server and returns what its database is now.
-func (w *world) copyStore() []byte {
+// copyStore stops the server and copies its store.
+func (w *world) copyStore() *enginetest.Place {
 	w.t.Helper()
 	w.stop()
-	data, err := os.ReadFile(w.path)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.start()
-	return data
+	defer w.start()
+	return w.place.Copy()
 }
 
-// putBack stops the server, puts an older database in the place of its own, marks it as
+// putBack stops the server, puts a copy of an older store in the place of its own, marks it as
 // restored, and starts again.
-func (w *world) putBack(data []byte) {
+func (w *world) putBack(backup *enginetest.Place) {
 	w.t.Helper()
 	w.stop()
-	if err := os.WriteFile(w.path, data, 0o600); err != nil {
-		w.t.Fatal(err)
-	}
-	s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})
+	w.place = backup.Copy()
+	s, err := w.place.Open(w.t.Context(), time.Now)
 	if err != nil {
 		w.t.Fatal(err)
 	}

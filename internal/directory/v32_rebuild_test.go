@@ -1,28 +1,22 @@
 package directory
 
 import (
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
-// loseStore stops the server and starts it on an empty volume.
+// loseStore stops the server and starts it on an empty store.
 func (w *world) loseStore() {
 	w.t.Helper()
 	w.stop()
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		if err := os.Remove(w.path + suffix); err != nil && !errors.Is(err, os.ErrNotExist) {
-			w.t.Fatal(err)
-		}
-	}
+	w.place = enginetest.NewPlace(w.t)
 	w.start()
 }
 
@@ -385,7 +379,7 @@ func TestV32AnotherWorkspace(t *testing.T) {
 		w.stop()
 		old := w.o.Workspace
 		w.o.Workspace = "elsewhere/ws"
-		s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})
+		s, err := w.place.Open(w.t.Context(), time.Now)
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -427,7 +421,7 @@ func TestV32Rebind(t *testing.T) {
 		w.invite("ann@example.com", "CREATOR", "crm_id=77")
 		w.invite("bob@example.com", "CREATOR")
 		w.o.Workspace = "elsewhere/" + w.sim.Workspace()
-		s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})
+		s, err := w.place.Open(w.t.Context(), time.Now)
 		if err != nil {
 			w.t.Fatal(err)
 		}

@@ -419,8 +419,12 @@ func TestV33TheGateIsTheLastLine(t *testing.T) {
 	t.Parallel()
 	inWorld(t, func(w *world) {
 		w.staff(1)
-		a := w.account("user0@example.com")
+		id := w.account("user0@example.com").ID
 		err := w.store.Update(w.t.Context(), func(tx store.Tx) error {
+			a, err := loadAccount(tx, id)
+			if err != nil {
+				return err
+			}
 			reason, err := w.dir.gate(tx, a, step{kind: stepDelete, taking: true})
 			if reason != heldByBrake || err != nil {
 				w.t.Errorf("brake: %q, %v", reason, err)

@@ -15,7 +15,6 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -365,7 +364,7 @@ func TestV35ACrashInTheMiddleIsGoneOnFor(t *testing.T) {
 		func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
-			s, err := sqlite.Open(ctx, sqlite.Options{Path: w.path, Now: time.Now})
+			s, err := w.place.Open(ctx, time.Now)
 			if err != nil {
 				w.t.Fatal(err)
 			}

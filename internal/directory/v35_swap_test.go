@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -15,7 +14,7 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -75,11 +74,7 @@ func TestV35ATransactionGoesByOneSetOfRules(t *testing.T) {
 func TestV35RulesChangeBetweenTransactions(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	s, err := sqlite.Open(ctx, sqlite.Options{Path: filepath.Join(t.TempDir(), "store.db"), Now: time.Now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s := enginetest.Open(t, time.Now)
 	var sets []*ruleset
 	for _, role := range []string{"VIEWER", "EXPLORER"} {
 		compiled, faults := mapping.Compile(mapping.Spec{Roles: mapping.RolesSpec{Default: []string{role}}})
@@ -100,11 +95,14 @@ func TestV35RulesChangeBetweenTransactions(t *testing.T) {
 	for name, in := range map[string]func(context.Context, func(store.Tx) error) error{"Update": d.store.Update, "View": d.store.View} {
 		d.enforce(sets[0])
 		enforced := make(chan struct{})
-		err := in(ctx, func(store.Tx) error {
+		begin := sync.OnceFunc(func() { // of however many runs of what follows
 			go func() {
 				defer close(enforced)
 				d.enforce(sets[1])
 			}()
+		})
+		err := in(ctx, func(store.Tx) error {
+			begin()
 			time.Sleep(50 * time.Millisecond) // for an enforce that did not wait
 			if d.o.Rules != sets[0].rules {
 				t.Errorf("the rules changed within one %s", name)
@@ -152,7 +150,7 @@ func TestV35WhichOfTwoFilesIsTheNewer(t *testing.T) {
 			w.crowdIn(2, "Explorers")
 			w.stop()
 			defer w.start()
-			s, err := sqlite.Open(w.t.Context(), sqlite.Options{Path: w.path, Now: time.Now})
+			s, err := w.place.Open(w.t.Context(), time.Now)
 			if err != nil {
 				w.t.Fatal(err)
 			}

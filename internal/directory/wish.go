@@ -238,10 +238,10 @@ func (d *Directory) judgeHold(tx store.Tx, h *store.Hold) (judgement, error) {
 // recorded any more, because of what was written since, is carried out without it (plain).
 func (d *Directory) reviewHold(ctx context.Context, seen *store.Hold, plain bool) error {
 	var touched []int64
-	var created *store.User
+	mine := &creating{} // nobody waits for an answer
 	err := d.store.Update(ctx, func(tx store.Tx) error {
 		touched = nil
-		d.release(created) // fn may run again
+		d.release(mine) // fn may run again
 		h, err := openHold(tx, seen.Account, holdProtected)
 		if err != nil || h == nil || h.ID != seen.ID {
 			return err
@@ -272,11 +272,11 @@ func (d *Directory) reviewHold(ctx context.Context, seen *store.Hold, plain bool
 				return err
 			}
 		}
-		more, user, err := d.carryOut(tx, v.wish, plain)
-		touched, created = append(touched, more...), user
+		more, err := d.carryOut(tx, v.wish, plain, mine)
+		touched = append(touched, more...)
 		return err
 	})
-	d.release(created)
+	d.release(mine)
 	var refused *Error
 	if errors.As(err, &refused) && !plain {
 		return d.reviewHold(ctx, seen, true)
@@ -291,38 +291,38 @@ func (d *Directory) reviewHold(ctx context.Context, seen *store.Hold, plain bool
 }
 
 // carryOut makes a wish the write that it was to be.
-func (d *Directory) carryOut(tx store.Tx, w wish, plain bool) (touched []int64, created *store.User, err error) {
+func (d *Directory) carryOut(tx store.Tx, w wish, plain bool, mine *creating) (touched []int64, err error) {
 	by := Caller{Token: w.Token, Request: w.Request}
 	doc := Document{}
 	if len(w.Document) > 0 {
 		if doc, err = readDocument(&store.User{Document: w.Document}); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	switch w.What {
 	case wishCreate:
-		created, touched, _, err = d.create(tx, by, doc)
-		return touched, created, err
+		_, touched, _, err = d.create(tx, by, doc, mine)
+		return touched, err
 	case wishDelete:
 		u, err := tx.User(d.o.Tenant, w.User)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		touched, err = d.remove(tx, by, u)
-		return touched, nil, err
+		return touched, err
 	case wishSuspend:
 		u, err := tx.User(d.o.Tenant, w.User)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if plain || u.Version != w.Version { // written since, without a word about active
 			if doc, err = readDocument(u); err != nil {
-				return nil, nil, err
+				return nil, err
 			}
 			doc["active"] = false
 		}
 		_, touched, err = d.change(tx, by, u, doc, "user.update")
-		return touched, nil, err
+		return touched, err
 	}
-	return nil, nil, nil
+	return nil, nil
 }

@@ -11,30 +11,27 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/mapping"
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
-// world is a directory with a real SQLite file, the real client, and a simulator that speaks real
+// world is a directory with a real store, the real client, and a simulator that speaks real
 // GraphQL, in one bubble of virtual time.
 type world struct {
 	t     *testing.T
 	sim   *simulator.Server
-	store *sqlite.Store
-	path  string
+	store store.Store
+	place *enginetest.Place
 	began time.Time // virtual
 	o     Options
 	dir   *Directory
@@ -82,7 +79,7 @@ func rules() mapping.Spec {
 func inWorld(t *testing.T, test func(*world), configure ...func(*world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{t: t, path: filepath.Join(scratch(t), "store.db"), began: time.Now(), log: &bytes.Buffer{}}
+		w := &world{t: t, place: enginetest.NewPlace(t), began: time.Now(), log: &bytes.Buffer{}}
 		var err error
 		w.sim, err = simulator.New(simulator.Options{Token: "key", OnEffect: func(e simulator.Effect) {
 			if w.after != nil {
@@ -123,26 +120,12 @@ func manyWorlds(t *testing.T) {
 	}
 }
 
-// scratch is a folder of the test's own, in memory where there is room: what a world's file is
-// for is not to survive the machine, and waiting for disks is most of what these tests would do.
-func scratch(t *testing.T) string {
-	const memory, enough = "/dev/shm", 1 << 30
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(memory, &fs); err == nil && int64(fs.Bavail)*int64(fs.Bsize) > enough {
-		if dir, err := os.MkdirTemp(memory, "scimbridge-test-"); err == nil {
-			t.Cleanup(func() { os.RemoveAll(dir) })
-			return dir
-		}
-	}
-	return t.TempDir()
-}
-
 // start opens the store and runs the directory; stop ends both, as a process's end does.
 func (w *world) start() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var err error
-	if w.store, err = sqlite.Open(ctx, sqlite.Options{Path: w.path, Now: time.Now}); err != nil {
+	if w.store, err = w.place.Open(ctx, time.Now); err != nil {
 		w.t.Fatal(err)
 	}
 	client, err := wisdom.New(wisdom.Options{URL: "http://127.0.0.1/graphql", Workspace: w.sim.Workspace(), Token: w.sim.Token(), Exchange: "never",
@@ -442,15 +425,25 @@ func (w *world) account(email string) *account {
 
 // pass lets virtual time pass and everything come to rest.
 func (w *world) pass(d time.Duration) {
-	const atLeast = 2 * time.Minute
-	if d > atLeast { // polling each second of days is all that such a test would do
-		polls := w.dir.polls.Swap(int64(time.Minute))
-		time.Sleep(d - atLeast)
-		w.dir.polls.Store(polls)
-		d = atLeast
+	w.t.Helper()
+	d = w.seldom(d, 2*time.Minute, time.Minute)        // polling each second of days is all that such a test would do
+	if enginetest.Chosen(w.t) == enginetest.Postgres { // each poll is some ten transactions, over a socket
+		d = w.seldom(d, 21*time.Second, 20*time.Second)
+		d = w.seldom(d, 6*time.Second, 5*time.Second)
 	}
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+// seldom lets all but the last of a time pass with that long between two polls; it returns what is left of it.
+func (w *world) seldom(d, last, between time.Duration) time.Duration {
+	if d <= last {
+		return d
+	}
+	polls := w.dir.polls.Swap(int64(between))
+	time.Sleep(d - last)
+	w.dir.polls.Store(polls)
+	return last
 }
 
 // calls counts mutations since the simulator began, by root field.

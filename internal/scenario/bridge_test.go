@@ -48,7 +48,7 @@ func rules() mapping.Spec {
 	}
 }
 
-// bridge is a tenant with a store file, a server and a simulator of its own, all
+// bridge is a tenant with a store, a server and a simulator of its own, all
 // over real HTTP on loopback.
 type bridge struct {
 	*bridgetest.Bridge

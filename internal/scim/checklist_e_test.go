@@ -2,12 +2,12 @@ package scim_test
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"testing"
 
 	"github.com/scimbridge/scimbridge/internal/bridgetest"
 	"github.com/scimbridge/scimbridge/internal/scim"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 // tag is the ETag of a resource now.
@@ -73,11 +73,11 @@ var versionRows = []row{
 		}
 	}},
 	{"E-03 no change, same version", func(c *client) {
-		path := filepath.Join(c.TempDir(), "store.db")
+		place := enginetest.NewPlace(c.T)
 		var u, g resource
 		var before, group string
 		c.Run("before the restart", func(t *testing.T) {
-			c := (&client{t, nil, c.id, "", c.shared}).fresh(bridgetest.Options{Path: path})
+			c := (&client{t, nil, c.id, "", c.shared}).fresh(bridgetest.Options{Place: place})
 			u = c.user("ann", full)
 			g = c.group("G", u)
 			before, group = c.tag(u), c.tag(g)
@@ -85,7 +85,7 @@ var versionRows = []row{
 			c.put(u.path, c.get(u.path).text).is(200).wants(before, "meta", "version")
 		})
 		c.Run("after the restart", func(t *testing.T) {
-			c := (&client{t, nil, c.id, "", c.shared}).fresh(bridgetest.Options{Path: path})
+			c := (&client{t, nil, c.id, "", c.shared}).fresh(bridgetest.Options{Place: place})
 			if c.tag(u) != before || c.tag(g) != group {
 				c.Errorf("versions %s and %s, before the restart %s and %s", c.tag(u), c.tag(g), before, group)
 			}

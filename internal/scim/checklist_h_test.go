@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing/iotest"
@@ -20,6 +18,7 @@ import (
 	"github.com/scimbridge/scimbridge/internal/auth"
 	"github.com/scimbridge/scimbridge/internal/bridgetest"
 	"github.com/scimbridge/scimbridge/internal/scim"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 // dial opens a connection of its own to the server. Its deadline is only for a server that
@@ -229,8 +228,8 @@ var httpRows = []row{
 		}
 	}},
 	{"H-22 no secrets in logs and errors", func(c *client) {
-		path := filepath.Join(c.TempDir(), "store.db")
-		c = c.fresh(bridgetest.Options{Path: path})
+		place := enginetest.NewPlace(c.T)
+		c = c.fresh(bridgetest.Options{Place: place})
 		const canary = "canary-of-h22"
 		u := c.user("ann", `"password":"`+canary+`"`)
 		all := ""
@@ -241,14 +240,7 @@ var httpRows = []row{
 		} {
 			all += r.text
 		}
-		for _, file := range []string{path, path + "-wal"} {
-			b, err := os.ReadFile(file)
-			if err != nil && !os.IsNotExist(err) {
-				c.Fatal(err)
-			}
-			all += string(b)
-		}
-		all += c.w.Logged()
+		all += place.Content() + c.w.Logged()
 		for _, secret := range []string{canary, c.w.Token} {
 			if before, after, told := strings.Cut(all, secret); told {
 				c.Errorf("%s is told: %q", secret, before[max(0, len(before)-200):]+secret+after[:min(len(after), 100)])

@@ -42,7 +42,7 @@ var pending = map[string]string{
 }
 
 // TestChecklist runs the checklist row by row over the real stack: HTTP, server, directory,
-// store file, client and simulator.
+// store, client and simulator.
 func TestChecklist(t *testing.T) {
 	shared := &shared{crowd: crowdOf(t, 1000), line: crowdOf(t, 95), people: peopleOf(t), lineup: lineupOf(t), mixed: mixedOf(t)}
 	for _, rows := range sections {

@@ -235,6 +235,11 @@ program where they are at hand (` + "`.ci/run validators`" + `), and every recor
 		b.WriteString("\n## Rows without a check\n\n| row | rule | why |\n| --- | --- | --- |\n" + waiting.String())
 	}
 	b.WriteString(`
+## What is refused beside
+
+userName, externalId, displayName and emails.value are looked up by, and have at most 1,000 bytes of UTF-8, as written and without case; a longer one is 400 ` + "`invalidValue`" + `.
+Other texts are as long as the request may be. An address has at most 254 (RFC 5321).
+
 ## What identity providers send instead
 
 Each rule takes one habit that the RFCs do not allow for what is meant. All are on for everybody, because one identity provider may have several habits; ` + "`scim.strict: true`" + ` turns

@@ -18,8 +18,12 @@ import (
 // mediaType is the Content-Type of every answer. It has no charset parameter (H-01).
 const mediaType = "application/scim+json"
 
-// retryAfter is what a 503 says when nobody knows better.
-const retryAfter = 30 * time.Second
+// retryAfter is what a 503 says when nobody knows better, and storeAgain when the store cannot serve: one that
+// restarts, or a standby that takes over, is there by then.
+const (
+	retryAfter = 30 * time.Second
+	storeAgain = 5 * time.Second
+)
 
 func refusal(status int, scimType scimerrors.ScimType, format string, args ...any) scimerrors.ScimError {
 	return scimerrors.ScimError{Status: status, ScimType: scimType, Detail: fmt.Sprintf(format, args...)}
@@ -47,6 +51,8 @@ func asScimError(err error) scimerrors.ScimError {
 		return badRequest(scimerrors.ScimType(invalid.ScimType), "%s", invalid.Error())
 	}
 	switch {
+	case errors.Is(err, directory.ErrStoreUnavailable):
+		return refusal(http.StatusServiceUnavailable, "", "The server cannot reach its store at the moment; try again.")
 	case errors.Is(err, context.DeadlineExceeded):
 		return refusal(http.StatusServiceUnavailable, "", "The request took too long and was given up; try again.")
 	case errors.Is(err, context.Canceled):
@@ -78,6 +84,9 @@ func fromDirectory(kind directory.ErrorKind) (status int, scimType scimerrors.Sc
 // retryAfterOf is the header's value for a 503: whole seconds, at least one.
 func retryAfterOf(err error) string {
 	wait := retryAfter
+	if errors.Is(err, directory.ErrStoreUnavailable) {
+		wait = storeAgain
+	}
 	if refused, ok := errors.AsType[*directory.Error](err); ok && refused.RetryAfter > 0 {
 		wait = refused.RetryAfter
 	}

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -100,9 +101,9 @@ func (s *Server) writeOutcome(c *gin.Context, out *outcome) error {
 	return nil
 }
 
-// logFault logs what is a fault of ours, with the request's id.
+// logFault logs what is a fault of ours, or of the store's, with the request's id.
 func (s *Server) logFault(ctx context.Context, request, method, route string, status int, err error) {
-	if status == http.StatusInternalServerError {
+	if status == http.StatusInternalServerError || errors.Is(err, directory.ErrStoreUnavailable) {
 		s.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("request", request),
 			slog.String("method", method), slog.String("route", route), slog.Any("error", err))
 	}

@@ -149,7 +149,7 @@ func (s *Store) View(ctx context.Context, fn func(store.Tx) error) error {
 	tx := t.tx(ctx)
 	defer tx.End()
 	err = fn(tx)
-	if t.conn.failed != nil && (err == nil || errors.Is(err, t.conn.failed)) {
+	if t.conn.failed != nil && (t.conn.doomed || err == nil || errors.Is(err, t.conn.failed)) { // whatever fn makes of a store that is lost
 		err = explain(t.conn.failed)
 	}
 	return err
