@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,11 +67,11 @@ func moment(text string, now time.Time) (time.Time, bool) {
 
 // showEvents prints the newest events that q selects and, if it follows, those that come.
 func showEvents(ctx context.Context, s store.Store, q store.EventQuery, follow bool, show func(*store.Event) error) error {
-	read := newestEvents
+	q.Last = true
 	for {
-		var page eventPage
+		var found []*store.Event
 		err := s.View(ctx, func(tx store.Tx) (err error) {
-			page, err = read(tx, q, follow)
+			found, err = tx.FindEvents(q)
 			return err
 		})
 		if err != nil {
@@ -81,7 +80,8 @@ func showEvents(ctx context.Context, s store.Store, q store.EventQuery, follow b
 			}
 			return err
 		}
-		for _, e := range page.events {
+		for _, e := range found {
+			q.After = e.Seq
 			if err := show(e); err != nil {
 				return err
 			}
@@ -89,8 +89,8 @@ func showEvents(ctx context.Context, s store.Store, q store.EventQuery, follow b
 		if !follow {
 			return nil
 		}
-		q.After, read = page.after, followingEvents
-		if page.more {
+		q.Last = false
+		if len(found) > 0 && q.Limit == len(found) {
 			continue
 		}
 		select {
@@ -99,65 +99,6 @@ func showEvents(ctx context.Context, s store.Store, q store.EventQuery, follow b
 		case <-time.After(followEvery):
 		}
 	}
-}
-
-// An engine with several writers gives an event its number before the commit, so that one with a lower number may be
-// seen after one with a higher. A number that is missing before a young event is therefore waited for; after
-// lateEvent it belongs to a write that was given up.
-const lateEvent = 10 * time.Second
-
-// eventPage is a part of the log, of which after is the last number that nothing is missing before.
-type eventPage struct {
-	events []*store.Event
-	after  int64
-	more   bool
-}
-
-// newestEvents are the newest that q selects. For who follows, those among the young ones are left to followingEvents.
-func newestEvents(tx store.Tx, q store.EventQuery, follow bool) (p eventPage, err error) {
-	q.Last = true
-	if p.events, err = tx.FindEvents(q); err != nil || !follow {
-		return p, err
-	}
-	young, err := tx.FindEvents(store.EventQuery{Since: tx.Now().Add(-lateEvent), Limit: 1})
-	if err != nil {
-		return p, err
-	}
-	if len(young) > 0 {
-		p.after, p.more = young[0].Seq-1, true
-	} else if last, err := tx.FindEvents(store.EventQuery{Last: true, Limit: 1}); err != nil {
-		return p, err
-	} else if len(last) > 0 {
-		p.after = last[0].Seq
-	}
-	if len(p.events) == q.Limit { // older ones were not asked for
-		p.after = max(p.after, p.events[0].Seq-1)
-	}
-	p.events = slices.DeleteFunc(p.events, func(e *store.Event) bool { return e.Seq > p.after })
-	return p, nil
-}
-
-// followPage is how much of the log is read at a time.
-const followPage = 500
-
-// followingEvents are those that come after q.After, up to the first that may still be missing.
-func followingEvents(tx store.Tx, q store.EventQuery, _ bool) (p eventPage, err error) {
-	all, err := tx.Events("", q.After, followPage)
-	if err != nil {
-		return p, err
-	}
-	p.after, p.more = q.After, len(all) == followPage
-	for _, e := range all {
-		if e.Seq > p.after+1 && tx.Now().Sub(e.Time) < lateEvent {
-			p.more = false
-			break
-		}
-		p.after = e.Seq
-	}
-	q.Last, q.Limit = false, followPage
-	p.events, err = tx.FindEvents(q)
-	p.events = slices.DeleteFunc(p.events, func(e *store.Event) bool { return e.Seq > p.after })
-	return p, err
 }
 
 func eventPrinter(c *cobra.Command) func(*store.Event) error {

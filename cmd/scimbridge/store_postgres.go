@@ -40,8 +40,13 @@ func (e postgresEngine) url(ctx context.Context) (string, error) {
 	return url, nil
 }
 
-// serving needs nothing: a server is known by the connection on which it listens to the others.
-func (postgresEngine) serving(context.Context) (func(), error) { return func() {}, nil }
+func (e postgresEngine) serving(ctx context.Context) (func(), error) {
+	url, err := e.url(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return postgres.Serving(ctx, url)
+}
 
 func (e postgresEngine) exclusive(ctx context.Context) (func(), error) {
 	url, err := e.url(ctx)

@@ -7,11 +7,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// servingLock is the key of the advisory lock that whoever listens for news shares, which are the servers ("serv").
+// servingLock is the key of the advisory lock that all servers share ("serv").
 const servingLock = 0x73657276
 
-// Exclusive makes sure that no server is connected to the database, until release. A server that starts
-// meanwhile is not kept from it. The error is an *OpenError.
+// Exclusive makes sure that no server is connected to the database, and that none starts, until release. The error
+// is an *OpenError.
 func Exclusive(ctx context.Context, url string) (release func(), err error) {
 	config, address, err := parse(url)
 	if err != nil {
@@ -37,6 +37,33 @@ func Exclusive(ctx context.Context, url string) (release func(), err error) {
 				err = &OpenError{Address: address, Kind: KindLocked, Reason: "servers use it, at: " + where, Advice: "stop them, every replica"}
 			}
 		}
+		release()
+		return nil, explainOpen(address, err)
+	}
+	return release, nil
+}
+
+// Serving says that this process is a server of the database, until release; so that Exclusive refuses meanwhile, and this
+// one while somebody has it to himself. When the connection is lost it is said again by the one that listens
+// for news. Behind a pooler nothing is said. The error is an *OpenError.
+func Serving(ctx context.Context, url string) (release func(), err error) {
+	config, address, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	if pooled(config) {
+		return func() {}, nil
+	}
+	c, err := pgx.ConnectConfig(ctx, config.ConnConfig)
+	if err != nil {
+		return nil, explainOpen(address, err)
+	}
+	release = func() { _ = c.Close(context.WithoutCancel(ctx)) }
+	var free bool
+	if err = c.QueryRow(ctx, "SELECT pg_try_advisory_lock_shared($1)", int64(servingLock)).Scan(&free); err == nil && !free {
+		err = &OpenError{Address: address, Kind: KindLocked, Reason: "a command has it to itself", Advice: "wait until it has ended"}
+	}
+	if err != nil {
 		release()
 		return nil, explainOpen(address, err)
 	}

@@ -3,11 +3,13 @@
 package pgtest
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // NewTimeline restarts the server the way one starts that was restored from a backup: it recovers all that its
@@ -64,15 +66,14 @@ func (s *Server) Promote() error {
 
 // awaitRecovery returns when the server can be written to; a start does when it can be read.
 func (s *Server) awaitRecovery() error {
-	const status = 7 // the line of the file
-	for {
-		text, err := os.ReadFile(s.lock())
+	for recovering := true; recovering; {
+		err := do(s.URL("postgres"), func(ctx context.Context, c *pgx.Conn) error {
+			return c.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&recovering)
+		})
 		if err != nil {
 			return err
 		}
-		if lines := strings.Split(string(text), "\n"); len(lines) > status && strings.TrimSpace(lines[status]) == "ready" {
-			return nil
-		}
 		time.Sleep(time.Millisecond)
 	}
+	return nil
 }
