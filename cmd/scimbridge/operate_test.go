@@ -123,6 +123,10 @@ func TestPauseAndResumeBesideARunningServer(t *testing.T) {
 
 	s.asks(0, nil, "resume")
 	eventually(t, "she has no role", func() bool { return s.at("ann@example.com") == 0 })
+	eventually(t, "that is recorded", func() bool {
+		s.asks(0, &pending, "pending")
+		return len(pending) == 0
+	})
 	eventually(t, "all is well", func() bool { return s.healthz().Status == "ok" })
 	s.asks(0, nil, "status")
 	if err := s.terminate(); err != nil {
