@@ -426,12 +426,8 @@ func (w *world) account(email string) *account {
 // pass lets virtual time pass and everything come to rest.
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
-	slow := enginetest.Chosen(w.t) == enginetest.Postgres // a poll is some ten transactions, over a socket
-	if between := d / 30; slow && between > time.Minute {
-		d = w.seldom(d, between+2*time.Minute, between)
-	}
-	d = w.seldom(d, 2*time.Minute, time.Minute) // polling each second of days is all that such a test would do
-	if slow {
+	d = w.seldom(d, 2*time.Minute, time.Minute)        // polling each second of days is all that such a test would do
+	if enginetest.Chosen(w.t) == enginetest.Postgres { // a poll is some ten transactions, over a socket
 		d = w.seldom(d, 21*time.Second, 20*time.Second)
 		d = w.seldom(d, 6*time.Second, 5*time.Second)
 	}
