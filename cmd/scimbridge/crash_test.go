@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/scimbridge/scimbridge/internal/store"
-	"github.com/scimbridge/scimbridge/internal/store/sqlite"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -66,7 +66,8 @@ type crash struct {
 	dice   *rand.Rand // of the killer
 	sim    *process
 	config string
-	ready  string // its ready file
+	place  *enginetest.Place // its store
+	ready  string            // its ready file
 	token  string
 	groups [len(crashGroups)]string // their ids
 	people [crashWriters][]*crashPerson
@@ -101,11 +102,12 @@ func newCrash(t *testing.T, seed uint64) *crash {
 	dir := t.TempDir()
 	c := &crash{t: t, dice: rand.New(rand.NewPCG(seed, 0)), seed: seed, ready: filepath.Join(dir, "ready.json"), config: filepath.Join(dir, "scimbridge.yaml"),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: crashWriters}, Timeout: time.Minute}}
+	c.place = enginetest.NewPlaceIn(t, dir)
 	c.sim = start(t, "simulate", "--listen", "127.0.0.1:0", "--token", "key")
 	// All waits are short, so that times of rest are: what is late must come before settle.
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 admin_listen: 127.0.0.1:0
-store: sqlite:scimbridge.db
+store: %q
 log: {redact: false}
 tenants:
   default:
@@ -120,7 +122,7 @@ tenants:
     brake: {floor: 1000000}
     listing: {max_age: 1s, miss_max_age: 200ms, max_duty: 0.5, settle: 600ms}
     delivery: {request_budget: 250ms, deadline: 1s}
-`, c.sim.ready.GraphQL)
+`, c.place.Address(), c.sim.ready.GraphQL)
 	for name, content := range map[string]string{"scimbridge.yaml": text, "key": "key\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
@@ -717,7 +719,7 @@ func (c *crash) wrong(p *crashPerson, why string) {
 	c.kill() // who reads the store must have it to himself
 	var out strings.Builder
 	fmt.Fprintf(&out, "%s\n%s\n", why, p.told())
-	s, err := sqlite.Open(context.Background(), sqlite.Options{Path: filepath.Join(filepath.Dir(c.config), "scimbridge.db"), Now: time.Now})
+	s, err := c.place.Open(context.Background(), nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
