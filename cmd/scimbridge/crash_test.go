@@ -22,6 +22,7 @@ import (
 
 	"github.com/scimbridge/scimbridge/internal/config"
 	"github.com/scimbridge/scimbridge/internal/store"
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 	"github.com/scimbridge/scimbridge/internal/wisdom/simulator"
 )
 
@@ -48,7 +49,7 @@ func TestV01NothingIsLostOrDoubledByKills(t *testing.T) {
 		return n
 	}
 	crashes, seed := number("SCIMBRIDGE_CRASHES", 20), uint64(number("SCIMBRIDGE_CRASH_SEED", rand.IntN(1e9)))
-	c := newCrash(t, seed, crashOptions{store: "sqlite:scimbridge.db", servers: 1, writers: crashWriters, duty: 0.5})
+	c := newCrash(t, seed, crashOptions{servers: 1, writers: crashWriters, duty: 0.5})
 	for round := 0; crashes > 0 && !t.Failed(); round++ {
 		kills := min(crashes, crashRound)
 		crashes -= kills
@@ -95,7 +96,7 @@ type crashServer struct {
 
 // crashOptions are what differs between a crash of one program and one of several.
 type crashOptions struct {
-	store            string
+	store            string // "": of the engine that is asked for
 	servers, writers int
 	duty             float64
 	budget           time.Duration // delivery.request_budget
@@ -117,6 +118,9 @@ type crashPerson struct {
 func newCrash(t testing.TB, seed uint64, o crashOptions) *crash {
 	t.Helper()
 	dir := t.TempDir()
+	if o.store == "" {
+		o.store = enginetest.NewPlaceIn(t, dir).Address()
+	}
 	c := &crash{t: t, dice: rand.New(rand.NewPCG(seed, 0)), seed: seed, config: filepath.Join(dir, "scimbridge.yaml"), store: o.store,
 		people: make([][]*crashPerson, o.writers),
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.writers}, Timeout: time.Minute}}

@@ -9,11 +9,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 // TestMigrate follows a store from nothing to the newest schema, one that lacks a migration,
 // and one that a newer program wrote.
 func TestMigrate(t *testing.T) {
+	enginetest.Only(t, enginetest.SQLite, "it writes to the file beside the program")
 	config := writeConfig(t, "http://127.0.0.1:9/graphql", "")
 	file := filepath.Join(filepath.Dir(config), "scimbridge.db")
 	status := func(code int) (s schemaStatus) {

@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 // binary is the program, built once.
@@ -195,14 +197,14 @@ func writeConfig(t testing.TB, graphql, extra string) string {
 	path := filepath.Join(dir, "scimbridge.yaml")
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 admin_listen: 127.0.0.1:0
-store: sqlite:scimbridge.db
+store: %q
 tenants:
   default:
     email_domains: [example.com]
     wisdom: {url: %q, workspace: ws_sim, token: 'file:key'}
     delivery: {request_budget: 1s, deadline: 3s}
     roles: {groups: [{group: Explorers, role: EXPLORER}]}
-%s`, graphql, extra)
+%s`, enginetest.NewPlaceIn(t, dir).Address(), graphql, extra)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

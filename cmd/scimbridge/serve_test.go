@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/scimbridge/scimbridge/internal/store/enginetest"
 )
 
 func TestServeStartsWhileWisdomAIIsUnreachable(t *testing.T) {
@@ -159,6 +161,7 @@ func TestOktaFindsTheRolesThatTheMappingGives(t *testing.T) {
 }
 
 func TestTwoServersOnOneFile(t *testing.T) {
+	enginetest.Only(t, enginetest.SQLite, "a database may have as many servers as there have to be")
 	s := newServer(t, "")
 	_, stderr, code := command(t, "serve", "--config", s.config)
 	if code != exitFailed || !strings.Contains(stderr, "scimbridge.db") {

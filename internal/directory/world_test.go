@@ -427,7 +427,7 @@ func (w *world) account(email string) *account {
 func (w *world) pass(d time.Duration) {
 	w.t.Helper()
 	d = w.seldom(d, 2*time.Minute, time.Minute)        // polling each second of days is all that such a test would do
-	if enginetest.Chosen(w.t) == enginetest.Postgres { // each poll is some ten transactions, over a socket
+	if enginetest.Chosen(w.t) == enginetest.Postgres { // a poll is some ten transactions, over a socket
 		d = w.seldom(d, 21*time.Second, 20*time.Second)
 		d = w.seldom(d, 6*time.Second, 5*time.Second)
 	}
@@ -440,9 +440,14 @@ func (w *world) seldom(d, last, between time.Duration) time.Duration {
 	if d <= last {
 		return d
 	}
-	polls := w.dir.polls.Swap(int64(between))
+	was := map[*Directory]int64{}
+	for _, t := range w.tenants {
+		was[t] = t.polls.Swap(int64(between))
+	}
 	time.Sleep(d - last)
-	w.dir.polls.Store(polls)
+	for t, polls := range was {
+		t.polls.Store(polls)
+	}
 	return last
 }
 

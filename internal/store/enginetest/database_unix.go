@@ -37,7 +37,7 @@ func openDatabase(ctx context.Context, at string, now func() time.Time) (store.S
 		return nil, err
 	}
 	q := u.Query()
-	q.Set("pool_max_conns", "8") // there may be many stores at once, and a server has so many connections
+	q.Set("pool_max_conns", "4") // there may be many stores at once, and a connection takes time to begin and to plan all anew
 	u.RawQuery = q.Encode()
 	s, err := postgres.Open(ctx, postgres.Options{URL: u.String(), Now: now})
 	if err != nil {

@@ -55,13 +55,30 @@ type Place struct {
 // NewPlace is a place with nothing in it.
 func NewPlace(t testing.TB) *Place {
 	t.Helper()
+	return NewPlaceIn(t, "")
+}
+
+// NewPlaceIn is NewPlace, in a folder that the test chooses if it is to be a file: scimbridge.db there.
+func NewPlaceIn(t testing.TB, folder string) *Place {
+	t.Helper()
 	p := &Place{t: t, engine: Chosen(t)}
-	if p.engine == Postgres {
+	switch {
+	case p.engine == Postgres:
 		p.url = newDatabase(t)
-	} else {
+	case folder == "":
 		p.path = filepath.Join(scratch(t), "store.db")
+	default:
+		p.path = filepath.Join(folder, "scimbridge.db")
 	}
 	return p
+}
+
+// Address is what a configuration says of the place, as its `store`.
+func (p *Place) Address() string {
+	if p.engine == Postgres {
+		return p.url
+	}
+	return "sqlite:" + p.path
 }
 
 // Path is the file of a store of SQLite; other engines have none, and the test is skipped for that reason.
