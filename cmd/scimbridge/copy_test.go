@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +48,7 @@ func TestCopyMovesAServer(t *testing.T) {
 		t.Errorf("results:\n%s", stdout)
 	}
 
-	s.edit("store: sqlite:scimbridge.db", "store: "+database)
+	s.edit(fmt.Sprintf("store: %q", "sqlite:"+s.storePath()), "store: "+database)
 	s.serve()
 	s.faults()
 	eventually(t, "who left loses his roles", func() bool { return s.at("ann@example.com") == 0 })
@@ -112,7 +113,7 @@ func TestV01CopyIsNoStoreBeforeItIsVerified(t *testing.T) {
 	s.explorer("ann@example.com")
 	s.terminate()
 	file := "sqlite:" + s.storePath()
-	s.edit("store: sqlite:scimbridge.db", "store: "+database)
+	s.edit(fmt.Sprintf("store: %q", "sqlite:"+s.storePath()), "store: "+database)
 	s.command("migrate", "up", "--config", s.config)
 
 	refused := func(when string) {
@@ -188,7 +189,7 @@ func TestV31CopyOfAnOlderCopyIsOne(t *testing.T) {
 	if _, stderr, code := command(t, "copy", "--from", "sqlite:"+s.storePath(), "--to", to); code != exitDone {
 		t.Fatalf("copy exited with %d: %s", code, stderr)
 	}
-	s.edit("store: sqlite:scimbridge.db", "store: "+to)
+	s.edit(fmt.Sprintf("store: %q", "sqlite:"+s.storePath()), "store: "+to)
 	s.serve()
 	if problems := strings.Join(s.healthz().Problems, " "); !strings.Contains(problems, "older copy") {
 		t.Errorf("the copy of an older copy gives: %s", problems)

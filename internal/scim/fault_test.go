@@ -31,7 +31,7 @@ func TestChecklistFaults(t *testing.T) {
 		{"Z-16 unavailable, no time", fmt.Errorf("reading: %w", &directory.Error{Kind: directory.Unavailable, Detail: "never looked"}), 503, "", "30", "never looked", false},
 		{"R-02 not found", &directory.Error{Kind: directory.NotFound, Detail: "gone"}, 404, "", "", "", false},
 		{"Z-03 fault", errors.New("SQLITE_CORRUPT in table users"), 500, "", "", "", true},
-		{"the store", fmt.Errorf("read: %w: connection refused by db.internal", directory.ErrStoreUnavailable), 503, "", "30", "cannot reach its store", true},
+		{"the store", fmt.Errorf("read: %w: connection refused by db.internal", directory.ErrStoreUnavailable), 503, "", "5", "cannot reach its store", true},
 		{"budget", context.DeadlineExceeded, 503, "", "30", "too long", false},
 	}
 	requests := []struct{ method, path, body string }{
