@@ -307,6 +307,9 @@ func TestCopy(t *testing.T) {
 
 // There and back again is the same store.
 func TestCopyAndBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and runs nothing at the same time")
+	}
 	one, two, three := newPlace(t, "sqlite").opened(t), newPlace(t, "postgres").opened(t), newPlace(t, "sqlite").opened(t)
 	fill(t, one)
 	for _, step := range [][2]full{{one, two}, {two, three}} {
@@ -432,6 +435,9 @@ func (s *tampered) ReadRows(ctx context.Context, fn func(relational.Conn) error)
 
 // What is in memory does not grow with how many rows there are.
 func TestCopyStreams(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes long under the race detector, and runs nothing at the same time")
+	}
 	directions(t, func(t *testing.T, from, to place) {
 		a, b := from.opened(t), to.opened(t)
 		const events, size = 2000, 20_000
